@@ -1,0 +1,1 @@
+"""Dagster resources: thin handles on the warehouse and the budget."""

@@ -99,7 +99,8 @@ def _accountant_class() -> Any:
             left = spent.left_of(ceiling).shown_down()
             raise Refused(
                 f"the budget of source {self._source} has no room, in (epsilon, delta): "
-                f"requested ({epsilon}, {delta}), spent {tuple(spent.shown())}, remaining {tuple(left)}, ceiling {tuple(ceiling.shown())}"
+                f"requested ({epsilon}, {delta}), spent {tuple(spent.shown())}, remaining {tuple(left)}, "
+                f"ceiling {tuple(ceiling.shown())}"
             )
 
         def spend(self, epsilon: float, delta: float) -> Any:

@@ -1,0 +1,73 @@
+"""The text that stands for a generalized value. None is NULL, which is a value of its own until '*'."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from fractions import Fraction
+
+Label = str | None
+
+_PRECISE = Context(prec=60)
+_FAR = 9_999_999  # the months that stand for infinite dates
+_SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def number(text: str | None, unit: Fraction) -> Fraction | Label:
+    """Read DuckDB's text of a number, in multiples of ``unit``; what is not finite stays its own label."""
+    if text is None:
+        return None
+    return _SPECIAL.get(text) or Fraction(text) * unit
+
+
+def _plain(value: Fraction) -> str:
+    return f"{_PRECISE.divide(Decimal(value.numerator), Decimal(value.denominator)):f}"
+
+
+def interval(value: Fraction | Label, width: Fraction) -> Label:
+    """Return the half-open interval of ``width``, counted from 0, that holds the value.
+
+    >>> interval(Fraction(37), Fraction(10))
+    '[30, 40)'
+    """
+    if not isinstance(value, Fraction):
+        return value
+    low = math.floor(value / width) * width
+    return f"[{_plain(low)}, {_plain(low + width)})"
+
+
+def period(month: int | None, months: int) -> Label:
+    """Return the month, quarter, year or run of years that holds a month, counted from January of the year 0.
+
+    >>> period(2019 * 12 + 4, 3), period(2019 * 12, 60)
+    ('2019-Q2', '2015-2019')
+    """
+    if month is None:
+        return None
+    if abs(month) == _FAR:
+        return "infinity" if month > 0 else "-infinity"
+    year = month // 12
+    if months == 1:
+        return f"{year:04d}-{month % 12 + 1:02d}"
+    if months == 3:
+        return f"{year:04d}-Q{month % 12 // 3 + 1}"
+    if months == 12:
+        return f"{year:04d}"
+    years = months // 12
+    first = year // years * years
+    return f"{first:04d}-{first + years - 1:04d}"
+
+
+def prefix(value: str | None, length: int) -> Label:
+    """Return the first characters and a star.
+
+    >>> prefix('90210', 3)
+    '902*'
+    """
+    return None if value is None else f"{value[:length]}*"
+
+
+def group(value: str | None, names: Mapping[str, str]) -> Label:
+    """Return the name of the group that holds the value; the value itself where it is in none."""
+    return None if value is None else names.get(value, value)

@@ -1,0 +1,117 @@
+"""What an anonymized product asks for, and what it got."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Role = Literal["direct_identifier", "quasi_identifier", "sensitive", "insensitive", "undecided"]
+
+
+class Hierarchy(BaseModel):
+    """How a person wants one column generalized; the steps from fine to coarse, after the value itself.
+
+    Exactly one of ``widths`` (of intervals that start at 0, each a multiple of the one before), ``prefixes`` (numbers
+    of leading characters kept, falling) and ``groups`` (each step maps every value to the name of its group; values
+    left out keep their own, and a later step maps the names of the step before). ``suppressible: false`` takes away
+    the last step, '*'.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widths: tuple[float, ...] = ()
+    prefixes: tuple[int, ...] = ()
+    groups: tuple[dict[str, str], ...] = ()
+    suppressible: bool = True
+
+    @field_validator("widths")
+    @classmethod
+    def _widths_nest(cls, widths: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < width < float("inf") for width in widths):
+            raise ValueError("widths must be positive and finite")
+        exactly = [Fraction(repr(width)) for width in widths]
+        if any(later <= before or later % before for before, later in pairwise(exactly)):
+            raise ValueError("each width must be a multiple of the one before, as in [5, 10, 20]")
+        return widths
+
+    @field_validator("prefixes")
+    @classmethod
+    def _prefixes_fall(cls, prefixes: tuple[int, ...]) -> tuple[int, ...]:
+        falling = all(later < before for before, later in pairwise(prefixes))
+        if not falling or any(length < 1 for length in prefixes):
+            raise ValueError("prefixes must be positive and falling, as in [4, 3, 2]")
+        return prefixes
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(map(bool, (self.widths, self.prefixes, self.groups))) > 1:
+            raise ValueError("give one of `widths`, `prefixes` and `groups`")
+        return self
+
+
+class Anonymize(BaseModel):
+    """The privacy model of a product of rows.
+
+    ``k``: every class of rows with equal quasi-identifiers holds the rows of at least k privacy units (Sweeney 2002,
+    counted over units instead of rows). ``l``: and at least l distinct values of each sensitive column, where NULL is a
+    value (distinct l-diversity, Machanavajjhala et al. 2007). Rows of classes that fail are left out, up to the share
+    ``suppression_limit`` of all rows; ``hierarchies`` overrules the generated steps of single columns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    k: int = Field(ge=2)
+    l: int | None = Field(default=None, ge=2)  # noqa: E741 - the letter of the literature and of the spec
+    suppression_limit: float = Field(default=0.05, ge=0, lt=1)
+    hierarchies: dict[str, Hierarchy] = Field(default_factory=dict)
+
+
+class AnonymizedColumn(BaseModel):
+    """One column as :func:`anonymize` needs to know it.
+
+    ``data_type`` is DuckDB's name of its type; ``bounds`` its public range, used for the widths of intervals.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    data_type: str
+    role: Role
+    bounds: tuple[Any, Any] | None = None
+
+
+class Generalization(BaseModel):
+    """The step that was chosen for one column: ``level`` of ``levels``, 0 being the value itself, and its meaning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: int
+    levels: int
+    meaning: str
+
+
+class Anonymization(BaseModel):
+    """What was done and what was reached; counts and column names only, but computed from real rows: restricted.
+
+    ``levels`` has one entry a generalized column; ``min_k`` and ``min_l`` (None without sensitive columns) were
+    counted on the finished rows; ``loss`` is the non-uniform entropy lost, 0 where all quasi-identifiers stay at level
+    0 and 1 where nothing is left of them; ``optimal`` says whether the search proved that no other choice of levels
+    loses less.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    k: int
+    l: int | None  # noqa: E741 - as above
+    levels: dict[str, Generalization]
+    rows: int
+    suppressed_rows: int
+    classes: int
+    min_k: int
+    min_l: int | None
+    loss: float
+    optimal: bool
+    explanation: dict[str, Any]

@@ -1,0 +1,122 @@
+"""Compression: fine cells are merged until each group stands out of the noise, from noisy counts alone.
+
+MST (McKenna, Miklau and Sheldon 2021, section 5.2) pools the categories whose noisy count is below three standard
+deviations. Cells on a scale are merged with their neighbours instead, so that a group remains an interval. Pairs of
+columns are then measured over groups; within a group the column's own marginal decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth_assets.synthesis.learning import Measured
+
+Floats = NDArray[np.float64]
+Groups = NDArray[np.int64]
+
+SIGNIFICANT = 3.0
+"""Standard deviations from which a noisy count is taken for more than noise."""
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """Groups of one column's cells.
+
+    ``group_of``: the group of each cell, groups in rising order of their first cell. ``counts``, ``variances``: the
+    noisy marginal over groups. ``within``: each cell's share of its group; sums to one over each group.
+    """
+
+    group_of: Groups
+    counts: Floats
+    variances: Floats
+    within: Floats
+
+    @property
+    def size(self) -> int:
+        """How many groups there are."""
+        return len(self.counts)
+
+
+def compress(measured: Measured, target: float) -> Compressed:
+    """Merge cells into groups of at least ``target`` rows, as far as the noisy counts tell.
+
+    ``target`` is in rows; three standard deviations of the group's own noise are asked for in any case.
+    """
+    counts, deviation = measured.counts, np.sqrt(measured.variances)
+    null = measured.attribute.null
+    values = len(counts) - (null is not None)
+    if measured.attribute.ordered:
+        group_of = _merge_neighbours(counts[:values], deviation[:values], target)
+    else:
+        group_of = _pool_rare(counts[:values], deviation[:values], target)
+    if null is not None:
+        absent = values > 0 and counts[null] < SIGNIFICANT * deviation[null]
+        group_of = np.append(group_of, np.bincount(group_of).argmax() if absent else group_of.max(initial=-1) + 1)
+    return _grouped(measured, group_of)
+
+
+def _pool_rare(counts: Floats, deviation: Floats, target: float) -> Groups:
+    """Each frequent category by itself, all others in one group."""
+    rare = counts < np.maximum(SIGNIFICANT * deviation, target)
+    labels = np.where(rare, len(counts), np.arange(len(counts)))
+    return _renumbered(labels)
+
+
+def _merge_neighbours(counts: Floats, deviation: Floats, target: float) -> Groups:
+    """Intervals of cells, left to right; a cell that is heavy by itself stays by itself."""
+    labels = np.zeros(len(counts), dtype=np.int64)
+    label, mass, variance, start = 0, 0.0, 0.0, 0
+    for cell, (count, sd) in enumerate(zip(counts, deviation, strict=True)):
+        if count >= max(SIGNIFICANT * sd, target):
+            if cell > start and mass < SIGNIFICANT * np.sqrt(variance) and label > 0:
+                labels[start:cell] = label - 1
+            elif cell > start:
+                label += 1
+            labels[cell] = label
+            label, mass, variance, start = label + 1, 0.0, 0.0, cell + 1
+            continue
+        labels[cell] = label
+        mass, variance = mass + count, variance + sd**2
+        if mass >= max(SIGNIFICANT * np.sqrt(variance), target):
+            label, mass, variance, start = label + 1, 0.0, 0.0, cell + 1
+    return _renumbered(labels)
+
+
+def _renumbered(labels: Groups) -> Groups:
+    """The same partition, groups numbered by their first cell."""
+    _, first, places = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[places]
+
+
+def _grouped(measured: Measured, group_of: Groups) -> Compressed:
+    size = int(group_of.max(initial=0)) + 1
+    counts = np.bincount(group_of, weights=measured.counts, minlength=size)
+    variances = np.bincount(group_of, weights=measured.variances, minlength=size)
+    return Compressed(group_of, counts, variances, _within(measured, group_of, size))
+
+
+def _within(measured: Measured, group_of: Groups, size: int) -> Floats:
+    """Each cell's share of its group: noisy counts, shrunk, never negative.
+
+    On a scale they are shrunk towards the group's mean by as much as noise explains their spread (positive-part James
+    and Stein estimate). A null cell that does not stand out of the noise gets nothing.
+    """
+    counts = measured.counts.copy()
+    if measured.attribute.ordered:
+        members = np.bincount(group_of, minlength=size)
+        mean = (np.bincount(group_of, weights=counts, minlength=size) / members)[group_of]
+        spread = np.bincount(group_of, weights=(counts - mean) ** 2, minlength=size)
+        noise = measured.variances[0] * np.maximum(members - 3, 0)
+        kept = np.clip(1 - noise / np.maximum(spread, 1e-12), 0, 1)[group_of]
+        counts = mean + kept * (counts - mean)
+    counts = np.maximum(counts, 0)
+    null = measured.attribute.null
+    if null is not None and measured.counts[null] < SIGNIFICANT * np.sqrt(measured.variances[null]):
+        counts[null] = 0 if (group_of == group_of[null]).sum() > 1 else counts[null]
+    totals = np.bincount(group_of, weights=counts, minlength=size)
+    even = 1.0 / np.bincount(group_of, minlength=size)
+    shares = counts / np.where(totals > 0, totals, 1)[group_of]
+    return np.where(totals[group_of] > 0, shares, even[group_of])

@@ -1,0 +1,207 @@
+"""Learning the columns: what the domain leaves open is found privately, and every column is measured alone.
+
+Per column, out of the column's equal share of what this stage may spend:
+
+* declared, or boolean: one noisy histogram of its cells;
+* a number, date or timestamp without bounds: a fifth of the share on octaves (see
+  :mod:`~synth_assets.synthesis.grids`), the rest on one noisy histogram over a fine grid within those found;
+* anything else: one noisy histogram of the values that occur, of which only those above a threshold become categories
+  (stability histogram: Korolova et al. 2009; Bun, Nissim and Stemmer 2016). The same histogram is the column's
+  measurement. The rest is ``other``; its count is what the categories leave of the number of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth_assets.domain import Column, Domain, as_instant
+from synth_assets.errors import DomainError
+from synth_assets.mechanisms import threshold_for
+from synth_assets.storage import literal
+from synth_assets.synthesis.allowance import Allowance
+from synth_assets.synthesis.attributes import Attribute, Categorical, Numeric
+from synth_assets.synthesis.grids import between, octave_count, octaves_of, refine
+from synth_assets.synthesis.marginals import SmallCodes, absent, code_rows, count_one
+from synth_assets.synthesis.schema import Field
+from synth_assets.synthesis.table import Rows
+
+OCTAVE_SHARE = Fraction(1, 5)
+COUNT_SHARE = Fraction(1, 50)
+FALSE_OCTAVE = 0.01
+"""The probability that noise alone makes an octave stand out, per column."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One column's noisy marginal: counts and variances of its cells, in rows."""
+
+    attribute: Attribute
+    counts: Floats
+    variances: Floats
+
+
+@dataclass(frozen=True)
+class Learned:
+    """All columns measured, the estimated number of rows, and the codes of the rows (never kept by a model)."""
+
+    columns: tuple[Measured, ...]
+    total: float
+    codes: list[SmallCodes]
+
+
+def declared(rows: Rows, domain: Domain) -> list[Attribute | None]:
+    """The attribute of each column as far as the domain and the types tell; None where it must be learned.
+
+    Raises DomainError where a declaration does not suit the column's type.
+    """
+    return [_declared(rows, field, domain[field.name]) for field in rows.fields]
+
+
+def unknown_categories(fields: tuple[Field, ...], known: list[Attribute | None]) -> list[str]:
+    """The names of the columns whose categories nobody declared."""
+    return [f.name for f, attribute in zip(fields, known, strict=True) if attribute is None and not f.ordered]
+
+
+def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share: Fraction) -> Learned:
+    """Find what is unknown and measure every column, for ``share`` of the allowance."""
+    each = share * (1 - COUNT_SHARE) / len(known)
+    size = rows.numbers(f"SELECT count(*) AS n FROM {rows.source}")["n"].astype(np.int64)
+    total = float(allowance.measure(size, share * COUNT_SHARE, "number of rows")[0])
+    precision = 1 / allowance.noise(share * COUNT_SHARE).variance
+
+    found: dict[int, Measured] = {}
+    strangers = [i for i, f in enumerate(rows.fields) if known[i] is None and not f.ordered]
+    for i in strangers:
+        found[i] = _stable(rows, i, allowance, each, Fraction(1, len(strangers)))
+    resolved = [found[i].attribute if i in found else a for i, a in enumerate(known)]
+    scaled = [i for i, attribute in enumerate(resolved) if attribute is None]
+    for i, edges in zip(scaled, _octaves(rows, scaled, allowance, each * OCTAVE_SHARE), strict=True):
+        resolved[i] = Numeric(field=rows.fields[i], edges=tuple(edges))
+    attributes = [attribute for attribute in resolved if attribute is not None]
+    codes = code_rows(rows, attributes)
+    for i, attribute in enumerate(attributes):
+        if i in found:
+            continue
+        paid = each * (1 - OCTAVE_SHARE) if i in scaled else each
+        noisy = allowance.measure(count_one(codes[i], attribute.cells), paid, f"column {attribute.field.name}")
+        variance = max(allowance.noise(paid).variance, 1e-9)
+        found[i] = Measured(attribute, noisy.astype(np.float64), np.full(len(noisy), variance))
+        total, precision = _combined(total, precision, float(noisy.sum()), len(noisy) * variance)
+    columns = tuple(_with_other(found[i], total, 1 / precision) for i in range(len(attributes)))
+    return Learned(columns, max(total, 0.0), codes)
+
+
+def _combined(value: float, precision: float, other: float, variance: float) -> tuple[float, float]:
+    """Two estimates of one number, weighted by the inverse of their variances."""
+    together = precision + 1 / variance
+    return (value * precision + other / variance) / together, together
+
+
+def _with_other(measured: Measured, total: float, variance: float) -> Measured:
+    """Fill in the count of ``other`` where the categories were found: what they leave of the number of rows."""
+    other = measured.attribute.other
+    if other is None or np.isfinite(measured.variances[other]):
+        return measured
+    rest = np.arange(len(measured.counts)) != other
+    counts, variances = measured.counts.copy(), measured.variances.copy()
+    counts[other] = total - counts[rest].sum()
+    variances[other] = variance + variances[rest].sum()
+    return Measured(measured.attribute, counts, variances)
+
+
+# ------------------------------------------------------------------------------------------------ what is declared
+def _declared(rows: Rows, field: Field, column: Column) -> Attribute | None:
+    if column.bounds is not None:
+        return Numeric(field=field, edges=tuple(_declared_edges(field, column)))
+    if field.kind == "boolean":
+        return Categorical(field=field, values=("false", "true"), has_other=False)
+    if column.categories is not None:
+        texts = ["true" if v is True else "false" if v is False else str(v) for v in column.categories]
+        return Categorical(field=field, values=_canonical(rows, field, texts))
+    return None
+
+
+def _declared_edges(field: Field, column: Column) -> Floats:
+    low, high = column.bounds or (0, 0)
+    instants = as_instant(low), as_instant(high)
+    dated = field.kind in ("date", "timestamp")
+    if not field.ordered or dated != (instants[0] is not None):
+        fitting = "dates" if dated else "numbers"
+        rule = f"its bounds must be {fitting}" if field.ordered else "bounds are for numbers, dates and timestamps"
+        raise DomainError(f"column {field.name} is of type {field.type}: {rule}; correct or remove them")
+    first, last = (field.step_of(i if i is not None else float(b)) for i, b in zip(instants, (low, high), strict=True))
+    if field.whole:
+        first, last = float(np.ceil(first)), float(np.floor(last))
+        if last < first:
+            raise DomainError(
+                f"column {field.name}: there is no value of type {field.type} within its bounds; widen them"
+            )
+    return between(first, last, field.whole, column.bins)
+
+
+def _canonical(rows: Rows, field: Field, texts: list[str]) -> tuple[str, ...]:
+    """The categories as DuckDB writes values of the column's type, each once."""
+    kind = "VARCHAR" if field.kind == "text" else field.type
+    listed = ", ".join(f"({i}, {literal(text)})" for i, text in enumerate(texts))
+    query = f"SELECT CAST(TRY_CAST(v AS {kind}) AS VARCHAR) FROM (VALUES {listed}) AS t(i, v) ORDER BY i"
+    written = [row[0] for row in rows.query(query).fetchall()]
+    wrong = [text for text, value in zip(texts, written, strict=True) if value is None]
+    if wrong:
+        raise DomainError(
+            f"column {field.name} is of type {field.type}: the category '{wrong[0]}' is not; correct `categories`"
+        )
+    return tuple(dict.fromkeys(written))
+
+
+# ------------------------------------------------------------------------------------------------ what is found
+def _stable(rows: Rows, i: int, allowance: Allowance, share: Fraction, delta_share: Fraction) -> Measured:
+    """Find and measure the categories of column ``i``."""
+    field = rows.fields[i]
+    threshold = allowance.threshold(share, delta_share)
+    groups = f"SELECT CAST(c{i} AS VARCHAR) AS text, count(*) AS n FROM {rows.source} WHERE NOT {absent(field.kind, f'c{i}')} GROUP BY ALL"
+    name = f"groups_{i}"
+    counted = rows.kept(name, f"SELECT row_number() OVER () - 1 AS id, text, n FROM ({groups})")
+    counts = rows.numbers(f"SELECT n FROM {counted} ORDER BY id")["n"].astype(np.int64)
+    nulls = rows.numbers(f"SELECT count(*) AS n FROM {rows.source} WHERE {absent(field.kind, f'c{i}')}")["n"]
+    noisy = allowance.measure(np.append(counts, nulls.astype(np.int64)), share, f"categories of column {field.name}")
+    passing = np.flatnonzero(noisy[:-1] >= threshold)
+    wanted = ", ".join(str(p) for p in passing) or "-1"
+    named = dict(rows.query(f"SELECT text, id FROM {counted} WHERE id IN ({wanted}) ORDER BY text").fetchall())
+    rows.dropped(counted)
+    attribute = Categorical(field=field, values=tuple(named))
+    variance = max(allowance.noise(share).variance, 1e-9)
+    kept = [float(noisy[place]) for place in named.values()]
+    tail, tail_variance = [0.0], [np.inf]
+    if field.nullable:
+        tail, tail_variance = [0.0, float(noisy[-1])], [np.inf, variance]
+    return Measured(attribute, np.array([*kept, *tail]), np.array([variance] * len(kept) + tail_variance))
+
+
+def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fraction) -> list[Floats]:
+    """Edges for columns without bounds: the octaves whose noisy counts stand out, cut finely.
+
+    Where none does, one cell: zero.
+    """
+    if not columns:
+        return []
+    fields = [rows.fields[i] for i in columns]
+    counts = [np.zeros(octave_count(field.whole), dtype=np.int64) for field in fields]
+    chosen = ", ".join(f"{f.on_grid(f'c{i}')} AS c{i}" for i, f in zip(columns, fields, strict=True))
+    for block in rows.blocks(f"SELECT {chosen} FROM {rows.source}"):
+        for k, field in enumerate(fields):
+            values = block.iloc[:, k].to_numpy(dtype=np.float64)
+            places = octaves_of(values[np.isfinite(values)], field.whole)
+            counts[k] += np.bincount(places, minlength=len(counts[k]))
+    edges = []
+    for field, histogram in zip(fields, counts, strict=True):
+        noisy = allowance.measure(histogram, share, f"octaves of column {field.name}")
+        threshold = threshold_for(allowance.noise(share), FALSE_OCTAVE / len(histogram))
+        standing = np.flatnonzero(noisy >= threshold).tolist()
+        edges.append(refine(standing or [len(histogram) // 2], field.whole))
+    return edges

@@ -1,0 +1,158 @@
+"""Fitted models: what is left when the table is gone. They sample, tell their charge, and are saved without pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from synth_assets.errors import SourceError
+from synth_assets.synthesis.allowance import Charge
+from synth_assets.synthesis.attributes import Attribute
+from synth_assets.synthesis.forest import Forest, expand
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Codes = NDArray[np.int64]
+
+
+class MarginalError(BaseModel):
+    """What the mechanism knows of its own error: the total variation distance that noise puts on a measured marginal.
+
+    ``tvd`` is expected before estimation, which lowers it; it follows from noise and noisy counts alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    columns: tuple[str, ...]
+    tvd: float
+
+
+class Facts(BaseModel):
+    """All of a model that is not an array; itself differentially private, as everything a model holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    attributes: tuple[Attribute, ...]
+    charge: Charge
+    rows: int
+    order: tuple[int, ...]
+    parents: tuple[int, ...]
+    errors: tuple[MarginalError, ...] = ()
+
+
+class Model:
+    """A forest over groups of cells, and each column's cells within its groups.
+
+    ``groups[i]``: the group of each cell of column i; ``within[i]``: each cell's share of its group.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        conditionals: tuple[NDArray[np.float64], ...],
+        groups: tuple[Codes, ...],
+        within: tuple[NDArray[np.float64], ...],
+    ) -> None:
+        self._facts = facts
+        self._forest = Forest(facts.order, facts.parents, conditionals)
+        self._groups = groups
+        self._within = within
+
+    @property
+    def method(self) -> str:
+        """The method that was fitted."""
+        return self._facts.method
+
+    @property
+    def charge(self) -> Charge:
+        """What was spent."""
+        return self._facts.charge
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The expected error of every marginal measured: ``{"columns": [...], "tvd": ...}``, see MarginalError."""
+        return [error.model_dump(mode="json") for error in self._facts.errors]
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The columns and their cells, as declared or learned."""
+        return self._facts.attributes
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """The pairs of columns whose joint distribution the model holds."""
+        names = [attribute.field.name for attribute in self.attributes]
+        return [(names[parent], names[i]) for i, parent in enumerate(self._facts.parents) if parent >= 0]
+
+    @property
+    def rows(self) -> int:
+        """The model's own number of rows: estimated from noisy counts, or public."""
+        return self._facts.rows
+
+    def sample(self, n: int | None = None, *, rng: np.random.Generator | None = None) -> pd.DataFrame:
+        """``n`` rows (left out: :attr:`rows`) as a DataFrame with the table's columns, order and types.
+
+        Sampling costs no privacy, however often it is done. ``rng`` makes it repeatable. Raises ValueError on a
+        negative ``n``.
+        """
+        import pandas as pd
+
+        size = self.rows if n is None else n
+        if size < 0:
+            raise ValueError(f"n ({size}) must not be negative")
+        source = np.random.default_rng() if rng is None else rng
+        coarse = self._forest.sample(size, source)
+        columns = []
+        for i, attribute in enumerate(self.attributes):
+            codes = _cells(coarse[i], self._groups[i], self._within[i], source)
+            columns.append(attribute.field.series(*attribute.decode(codes, source)))
+        frame = pd.concat(columns, axis=1)
+        return frame.set_axis([attribute.field.label for attribute in self.attributes], axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Write one file: JSON and plain arrays in a zip (numpy's ``npz``), nothing that could run."""
+        arrays = {"facts": np.frombuffer(self._facts.model_dump_json().encode(), dtype=np.uint8)}
+        parts = zip(self._forest.conditionals, self._groups, self._within, strict=True)
+        for i, (conditional, groups, within) in enumerate(parts):
+            arrays |= {f"conditional_{i}": conditional, f"groups_{i}": groups, f"within_{i}": within}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        Path(path).write_bytes(buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote. Raises SourceError on a file that is not a model."""
+        try:
+            with np.load(Path(path), allow_pickle=False) as arrays:
+                facts = TypeAdapter(Facts).validate_json(bytes(arrays["facts"]))
+                columns = range(len(facts.attributes))
+                parts = [tuple(arrays[f"{k}_{i}"] for i in columns) for k in ("conditional", "groups", "within")]
+        except (OSError, ValueError, KeyError, ValidationError, json.JSONDecodeError, zipfile.BadZipFile) as error:
+            raise SourceError(
+                f"{Path(path).name} is not a saved model ({type(error).__name__}); write it with `model.save(path)`"
+            ) from None
+        return cls(facts, *parts)
+
+
+def _cells(coarse: Codes, groups: Codes, within: NDArray[np.float64], rng: np.random.Generator) -> Codes:
+    """A cell for each row's group."""
+    size = int(groups.max(initial=0)) + 1
+    if size == len(groups):
+        return np.argsort(groups)[coarse]
+    cells = np.empty(len(coarse), dtype=np.int64)
+    by_group = np.argsort(coarse, kind="stable")
+    ends = np.cumsum(np.bincount(coarse, minlength=size))
+    for group, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True)):
+        members = np.flatnonzero(groups == group)
+        rows = by_group[start:end]
+        cells[rows] = members[expand(np.zeros(len(rows), dtype=np.int64), within[None, members], rng)]
+    return cells

@@ -1,0 +1,248 @@
+"""CSV as it comes: encodings, dialects and headers, settled before DuckDB reads the first row.
+
+DuckDB's own sniffer is not used: it answers for the first file of a glob, reads ``#`` as a comment and settles on a
+wrong delimiter when a file holds broken lines. Here the dialect comes from the head of every file and all cells are
+read as text, in DuckDB's strict mode, which sets broken records aside instead of bending them. What does not belong
+here: the types of columns.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, cast
+
+from synth_assets.errors import SourceError
+from synth_assets.ingestion.location import Location, SourceFormat, glob_free
+from synth_assets.storage import literal, quote
+
+_HEAD = 1 << 20  # bytes of a file that settle its dialect
+_CHUNK = 1 << 22
+_RECORDS = 1000
+_NO_DELIMITER = "\x1f"  # ASCII's unit separator: one column, whatever its cells hold
+_NATIVE = {"utf-8": "utf-8", "ascii": "utf-8", "utf-16": "utf-16", "iso8859-1": "latin-1"}
+_VALUES = (
+    re.compile(r"[-+]?\d+([.,]\d+)*"),
+    re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?"),
+    re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+)
+"""Forms that the name of a column hardly takes: numbers, dates, addresses of mail."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one CSV file is written; ``names`` are unique, also when case is ignored, as DuckDB ignores it."""
+
+    delimiter: str
+    encoding: str
+    header: bool
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """CSV files, grouped by dialect, and the union of their columns by name.
+
+    ``files`` maps a dialect to paths that DuckDB can open while the stack that transcoded them is.
+    """
+
+    files: dict[Dialect, list[str]]
+    null_values: tuple[str, ...]
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        union: dict[str, str] = {}
+        for dialect in self.files:
+            for name in dialect.names:
+                union.setdefault(name.lower(), name)
+        object.__setattr__(self, "names", tuple(union.values()))
+
+    def scan(self, extra: str = "ignore_errors=true") -> str:
+        """SQL of the union of all files, every column as text."""
+        arms = [self._arm(dialect, files, extra) for dialect, files in self.files.items()]
+        return f"({' UNION ALL '.join(arms)})"
+
+    def sample(self, rows: int, most_files: int = 20) -> str:
+        """SQL of at most ``rows`` rows, the same number from each of some evenly chosen files."""
+        single = [(dialect, file) for dialect, files in self.files.items() for file in files]
+        chosen = single[:: -(-len(single) // most_files)]
+        share = -(-rows // len(chosen))
+        arms = [f"({self._arm(d, [file], 'ignore_errors=true')} LIMIT {share})" for d, file in chosen]
+        return f"({' UNION ALL '.join(arms)})"
+
+    def _arm(self, dialect: Dialect, files: list[str], extra: str) -> str:
+        own = {name.lower(): name for name in dialect.names}
+        cells = [
+            f"{quote(own[name.lower()]) if name.lower() in own else 'NULL::VARCHAR'} AS {quote(name)}"
+            for name in self.names
+        ]
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in dialect.names)
+        paths = ", ".join(literal(glob_free(file)) for file in files)
+        nulls = ", ".join(literal(value) for value in self.null_values)
+        return (
+            f"SELECT {', '.join(cells)} FROM read_csv([{paths}], auto_detect=false, header={dialect.header}, "
+            f"delim={literal(dialect.delimiter)}, quote='\"', escape='\"', encoding={literal(dialect.encoding)}, "
+            f"columns={{{columns}}}{f', nullstr=[{nulls}]' if nulls else ''}, {extra})"
+        )
+
+
+def read_dialects(location: Location, options: SourceFormat, stack: ExitStack) -> Delimited:
+    """Look into every file and settle how it is written.
+
+    Args:
+        location: the CSV files.
+        options: what a person has settled already.
+        stack: keeps what had to be transcoded, in memory, until it is closed.
+
+    Raises:
+        SourceError: a file is empty, or cannot be read or decoded.
+    """
+    groups: dict[Dialect, list[str]] = {}
+    for file in location.files:
+        try:
+            encoding = options.encoding or detect_encoding(file)
+            path = str(file)
+            if encoding not in _NATIVE:
+                path, encoding = _transcode(file, encoding, stack), "utf-8"
+            dialect = _dialect(Path(path), encoding, options)
+            failed = ""
+        except (OSError, EOFError, UnicodeError, zlib.error) as error:
+            failed = type(error).__name__
+        if failed:
+            raise SourceError(
+                f"{file.name} cannot be read ({failed}); check that it is whole, and set `format: {{encoding: ...}}` "
+                "if it is neither UTF-8, UTF-16 nor Windows-1252"
+            )
+        if dialect is None:
+            raise SourceError(f"{file.name} is empty; a CSV needs at least one record that names its columns")
+        groups.setdefault(dialect, []).append(path)
+    return Delimited(groups, options.null_values)
+
+
+def detect_encoding(file: Path) -> str:
+    """The encoding of a whole file, as a name of Python's codecs.
+
+    A byte order mark decides; else UTF-8 if every byte fits, or if broken sequences are rare beside whole ones (the
+    records that hold them are set aside later); else Windows-1252, which is Latin-1 where nothing needs more.
+    """
+    with _open(file) as stream:
+        mark = stream.read(4)
+        if mark.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+            return "utf-32"
+        if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        whole = broken = 0
+        latin = True
+        chunk = mark
+        while chunk:
+            if not chunk.isascii() or decoder.getstate()[0]:
+                text = decoder.decode(chunk)
+                marks = text.count("�")
+                broken += max(marks - chunk.count("�".encode()), 0)
+                whole += len(text) - len(text.encode("ascii", "ignore")) - marks
+                latin = latin and not re.search(rb"[\x80-\x9f]", chunk)
+            chunk = stream.read(_CHUNK)
+        broken += len(decoder.decode(b"", final=True))
+    if not broken or whole > 10 * broken:
+        return "utf-8"
+    return "iso8859-1" if latin else "cp1252"
+
+
+def _open(file: Path) -> IO[bytes]:
+    if file.suffix.lower() == ".gz":
+        return cast("IO[bytes]", gzip.open(file, "rb"))
+    return file.open("rb")
+
+
+def _transcode(file: Path, encoding: str, stack: ExitStack) -> str:
+    """A path to the text as UTF-8, in memory: what is encrypted at rest must not pass through a plain file."""
+    if not hasattr(os, "memfd_create"):
+        raise SourceError(f"{file.name} is written in {encoding}; convert it to UTF-8 first with iconv")
+    memory = stack.enter_context(os.fdopen(os.memfd_create("source", os.MFD_CLOEXEC), "wb"))
+    with io.TextIOWrapper(_open(file), encoding=encoding, errors="replace", newline="") as text:
+        for block in iter(lambda: text.read(_CHUNK), ""):
+            memory.write(block.encode())
+    memory.flush()
+    return f"/proc/{os.getpid()}/fd/{memory.fileno()}"
+
+
+def _dialect(path: Path, encoding: str, options: SourceFormat) -> Dialect | None:
+    """The dialect of a file; None if it holds no record at all."""
+    with _open(path) as stream:
+        head = stream.read(_HEAD)
+        whole = not stream.read(1)
+    text = head.decode(encoding, "replace").removeprefix("\ufeff")
+    delimiter, records = _split(text, whole, options.delimiter)
+    if not records:
+        return None
+    header = options.header if options.header is not None else not _looks_like_data(records)
+    first = records[0] if header else [""] * len(records[0])
+    return Dialect(delimiter, _NATIVE[encoding], header, unique_names(first))
+
+
+def _split(text: str, whole: bool, delimiter: str | None) -> tuple[str, list[list[str]]]:
+    """The delimiter that cuts most records into as many cells as the first, and the records it makes."""
+    best = (0.5, 0, _NO_DELIMITER)
+    for candidate in (delimiter,) if delimiter else (",", ";", "\t", "|"):
+        records = _records(text, whole, candidate)
+        width = len(records[0]) if records else 0
+        share = sum(len(record) == width for record in records) / max(len(records), 1)
+        if width > 1 and (share, width) > best[:2]:
+            best = (share, width, candidate)
+    chosen = delimiter or best[2]
+    return chosen, _records(text, whole, chosen)
+
+
+def _records(text: str, whole: bool, delimiter: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    records: list[list[str]] = []
+    try:
+        records.extend(islice((record for record in reader if record), _RECORDS))
+        cut = not whole and len(records) < _RECORDS
+    except csv.Error:  # a cell beyond the module's limit: what came before it is enough
+        cut = False
+    return records[:-1] if cut and len(records) > 1 else records
+
+
+def _looks_like_data(records: Sequence[Sequence[str]]) -> bool:
+    """Whether the first record is one of the rows: taking a person's cells for names would publish them."""
+    first, rest = records[0], records[1:]
+    repeated = 0
+    for index, cell in enumerate(first):
+        below = [record[index].strip() for record in rest if len(record) == len(first) and record[index].strip()]
+        for form in _VALUES:
+            if form.fullmatch(cell.strip()) and 2 * sum(map(bool, map(form.fullmatch, below))) >= len(below):
+                return True
+        repeated += len(below) >= 20 and below.count(cell.strip()) >= 0.05 * len(below)
+    return repeated >= min(2, len(first))
+
+
+def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns from the cells of a header.
+
+    Blanks around a name are cut; a column without a name is called ``column_<position>``; of names that are equal
+    when case is ignored, the second is given the suffix ``_2``, the third ``_3``.
+    """
+    return tuple(_unique(name.strip() or f"column_{place}" for place, name in enumerate(cells, 1)))
+
+
+def _unique(names: Iterator[str]) -> Iterator[str]:
+    taken: set[str] = set()
+    for name in names:
+        new, count = name, 1
+        while new.lower() in taken:
+            count += 1
+            new = f"{name}_{count}"
+        taken.add(new.lower())
+        yield new

@@ -1,0 +1,38 @@
+"""De-identification: treatments by rules fixed beforehand, and fakes that keep a person one person in every table."""
+
+from synth_assets.deidentification.defaults import default_treatment, resolve_treatment
+from synth_assets.deidentification.deidentify import ColumnOutcome, Deidentification, TreatedColumn, deidentify
+from synth_assets.deidentification.forms import Treatment, parse_treatment
+from synth_assets.deidentification.treatments import (
+    AnyTreatment,
+    Code,
+    Fake,
+    FakeKind,
+    Generalize,
+    Keep,
+    Mask,
+    Pseudonymize,
+    RecordCondition,
+    Suppress,
+)
+
+__all__ = [
+    "AnyTreatment",
+    "Code",
+    "ColumnOutcome",
+    "Deidentification",
+    "Fake",
+    "FakeKind",
+    "Generalize",
+    "Keep",
+    "Mask",
+    "Pseudonymize",
+    "RecordCondition",
+    "Suppress",
+    "TreatedColumn",
+    "Treatment",
+    "default_treatment",
+    "deidentify",
+    "parse_treatment",
+    "resolve_treatment",
+]

@@ -1,0 +1,160 @@
+"""Pools: lists of words from Faker, loaded once into the engine, from which fakes are put together.
+
+Faker makes one value per Python call; its lists, indexed by a keyed hash inside the engine, make millions a second.
+Surnames are not used as they stand: a fake full name must not be a real person's, so each surname gets an invented
+head (`Vel` + `Johnson` = `Veljohnson`). Given names, cities and the like are real words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import duckdb
+
+from synth_assets.errors import SpecError
+
+PoolName = Literal[
+    "female", "male", "female_ascii", "male_ascii", "head", "head_ascii", "last", "last_ascii",
+    "street_suffix", "city", "region", "country", "company_suffix", "job",
+]  # fmt: skip
+
+_HEADS: tuple[str, ...] = (
+    *("Ael", "Bel", "Bram", "Cael", "Cor", "Dael", "Dor", "Eld", "Elm", "Fael", "Fen", "Gael", "Gil", "Hael", "Hal"),
+    *("Ild", "Jor", "Kael", "Kel", "Lor", "Lun", "Mael", "Mor", "Nael", "Nor", "Oel", "Ork", "Pael", "Pel", "Quen"),
+    *("Rael", "Ros", "Sael", "Sel", "Tael", "Thal", "Uld", "Ul", "Vael", "Vel", "Wael", "Wen", "Xan", "Yael", "Yor"),
+    *("Zael", "Zel", "Brun", "Cren", "Drun", "Fral", "Gwen", "Hrol", "Krel", "Mund", "Nyl", "Pryn", "Rhun", "Skel"),
+    *("Tryn", "Vorn", "Wyl", "Ziv"),
+)
+_FEWEST = 20
+"""Names a locale must have of a sort; below, English ones stand in."""
+
+_DRAWS = 2000
+_SEED = 20_250_101
+
+
+class Pools:
+    """The word lists of one locale.
+
+    Args:
+        locale: a locale of Faker, such as ``en_US``.
+
+    Raises:
+        SpecError: Faker does not know the locale.
+    """
+
+    def __init__(self, locale: str = "en_US") -> None:
+        self.locale = locale
+        self.words: Mapping[PoolName, tuple[str, ...]] = _words(locale)
+
+    @property
+    def digest(self) -> str:
+        """Identifies the words: other versions of Faker may bring others, and with them other fakes."""
+        return hashlib.sha256(json.dumps(self.words, sort_keys=True).encode()).hexdigest()[:16]
+
+    def install(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Load the lists into session variables of ``con``."""
+        for name, words in self.words.items():
+            con.execute(f"SET VARIABLE {self._variable(name)} = $1", [list(words)])
+
+    def size(self, name: PoolName) -> int:
+        """Number of words."""
+        return len(self.words[name])
+
+    def pick(self, name: PoolName, number: str) -> str:
+        """SQL for the word at ``number`` (SQL of an unsigned integer, reduced modulo the list's length)."""
+        return f"list_extract(getvariable('{self._variable(name)}'), 1 + ({number} % {self.size(name)})::BIGINT)"
+
+    def _variable(self, name: PoolName) -> str:
+        return f"pool_{self.locale.lower()}_{name}"
+
+
+@lru_cache(maxsize=8)
+def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
+    from faker.config import AVAILABLE_LOCALES
+
+    if locale not in AVAILABLE_LOCALES:
+        raise SpecError(f"locale ({locale}) is not one of Faker's; write one such as `en_US` or `de_DE`")
+    female, male = _given_names(locale, "female"), _given_names(locale, "male")
+    last = _surnames(locale)
+    latin = all(_ascii(word) for word in last)
+    heads = tuple(head for head in _HEADS if head not in set(last)) if latin else last
+    return {
+        "female": female,
+        "male": male,
+        "female_ascii": tuple(_ascii(word) or "p" for word in female),
+        "male_ascii": tuple(_ascii(word) or "p" for word in male),
+        "head": heads,
+        "head_ascii": tuple(_ascii(word) or "p" for word in heads),
+        "last": tuple(word.lower() for word in last),
+        "last_ascii": tuple(_ascii(word) or "p" for word in last),
+        "street_suffix": _listed("address", locale, "street_suffixes")
+        or _listed("address", "en_US", "street_suffixes"),
+        "city": _drawn(locale, "city"),
+        "region": _listed_or_english("address", locale, "states"),
+        "country": _listed("address", locale, "countries") or _drawn(locale, "country"),
+        "company_suffix": _listed("company", locale, "company_suffixes")
+        or _listed("company", "en_US", "company_suffixes"),
+        "job": _listed_or_english("job", locale, "jobs"),
+    }
+
+
+def _given_names(locale: str, gender: str) -> tuple[str, ...]:
+    found = _listed("person", locale, f"first_names_{gender}")
+    return found if len(found) >= _FEWEST else _listed("person", "en_US", f"first_names_{gender}")
+
+
+def _surnames(locale: str) -> tuple[str, ...]:
+    """Surnames of letters only: a head is put before them."""
+    found = {
+        word
+        for name in ("last_names", "last_names_female", "last_names_male", "last_names_unisex", "unisex_last_names")
+        for word in _listed("person", locale, name)
+        if word.isalpha()
+    }
+    return tuple(sorted(found)) if len(found) >= _FEWEST else _surnames("en_US")
+
+
+def _listed(topic: str, locale: str, attribute: str) -> tuple[str, ...]:
+    """A provider's list, sorted; empty where the locale has none."""
+    module = importlib.import_module(f"faker.providers.{topic}")
+    provider = getattr(_localized(module, topic, locale), attribute, ())
+    return tuple(sorted(_texts(provider)))
+
+
+def _listed_or_english(topic: str, locale: str, attribute: str) -> tuple[str, ...]:
+    return _listed(topic, locale, attribute) or _listed(topic, "en_US", attribute)
+
+
+def _localized(module: Any, topic: str, locale: str) -> Any:
+    from faker.utils.loading import list_module
+
+    known = set(list_module(module))
+    return importlib.import_module(f"faker.providers.{topic}.{locale}").Provider if locale in known else module.Provider
+
+
+def _texts(values: Iterable[Any]) -> set[str]:
+    """The texts in a provider's list, which may hold pairs (a name and its code)."""
+    firsts = (value[0] if isinstance(value, tuple) and value else value for value in values)
+    return {text.strip() for text in firsts if isinstance(text, str) and text.strip()}
+
+
+def _drawn(locale: str, method: str) -> tuple[str, ...]:
+    """Words that Faker only makes one by one: a fixed number of draws from a fixed seed."""
+    from faker import Faker
+
+    fake = Faker(locale)
+    fake.seed_instance(_SEED)
+    draw = getattr(fake, method)
+    return tuple(sorted({str(draw()) for _ in range(_DRAWS)}))
+
+
+def _ascii(word: str) -> str:
+    """Lower-case ASCII letters of a word, for mail addresses and user names; empty for other scripts."""
+    folded = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode()
+    return "".join(letter for letter in folded.lower() if letter.isalpha())

@@ -78,16 +78,14 @@ def sealed(what: str) -> Iterator[None]:
     try:
         yield
     except SynthAssetsError as error:
-        error.__cause__ = error.__context__ = None
-        raise
+        error.__cause__ = None
+        raise error from None
     except Exception as error:  # noqa: BLE001 - the point is to let no foreign text through
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_PACKAGE)]
         inner = frames[-1] if frames else None
         place = f"{Path(inner.filename).name}:{inner.lineno}" if inner else "an unknown place"
-        replacement = SealedError(
-            f"{what} failed with {type(error).__name__} at {place}; its text is withheld because it may quote "
-            "rows. Check the source against the spec, and report the place named here if it persists"
-        )
-    else:
-        return
-    raise replacement
+        error.args = ()  # the interpreter links the original to what is raised below, whatever we ask for
+        raise SealedError(
+            f"{what} failed with {type(error).__name__} at {place}; its text is withheld because it may quote rows: "
+            "check the source against the spec, and report the place named here if it persists"
+        ) from None

@@ -83,7 +83,7 @@ def load_secret(root: Path, given: str | None = None) -> tuple[bytes, bool]:
     if made:
         if any((root / "restricted").glob("*/**/*.duckdb")):
             raise SpecError(
-                f"{path} is missing although {root / 'restricted'} holds tables encrypted with it; restore the key file "
+                f"{path} is missing although {root / 'restricted'} holds tables encrypted with it; restore the file "
                 "or set SYNTH_ASSETS_KEY, or remove the restricted zone to start again"
             )
         _make_key_file(path)

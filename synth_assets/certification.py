@@ -1,0 +1,117 @@
+"""From a staged table to its certificate: measure it against the rows it came from, and write the verdict down.
+
+The report is computed from real rows and stays in the restricted zone, encrypted. The certificate binds the verdict to
+the digest of the staged table and to the thresholds that were asked for; publication reads nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import duckdb
+
+from synth_assets import __version__
+from synth_assets.accounting import Certificate, Ledger
+from synth_assets.errors import sealed
+from synth_assets.evaluation import Evaluation, evaluate, render_report, score_plot
+from synth_assets.pipeline import Materialized, Platform, fingerprint
+from synth_assets.release import current_release, fitted_rows, product_policy, release_key
+from synth_assets.spec import Consumer, Product
+from synth_assets.storage import get_meta, quote
+
+REPORT = ("report.html", "report.json", "scores.png")
+"""The documents of a report in the restricted zone, below ``reports/<consumer>/<product>/``."""
+
+
+def evaluate_product(platform: Platform, consumer: Consumer, product: Product) -> Materialized:
+    """``report/<consumer>/<product>``: measure quality and risk of what is staged, and certify it or not."""
+    name = f"{consumer.name}/{product.name}"
+    with sealed(f"report/{name}"), platform.warehouse.lock(f"report/{name}"):
+        release_id = current_release(platform.warehouse, name)
+        with platform.warehouse.connect() as con:
+            platform.warehouse.attach(con, release_key(name, release_id), "staged")
+            digest = str(get_meta(con, "staged")["digest"])
+            certificate = find_certificate(platform.ledger, name, product, digest)
+            if certificate is None or not _report_exists(platform, name, digest):
+                certificate = _certify(platform, con, name, product, release_id, digest)
+    criteria = json.loads(certificate.criteria_json)
+    return Materialized(key=f"report/{name}", facts=verdict_facts(certificate, criteria), version=fingerprint(digest))
+
+
+def terms(product: Product) -> str:
+    """What a verdict is about besides the table: the thresholds, the target and the code that judged."""
+    return fingerprint(product.accept.model_dump(mode="json"), product.target, __version__)
+
+
+def find_certificate(ledger: Ledger, name: str, product: Product, digest: str) -> Certificate | None:
+    """The certificate for that table under the thresholds that the spec asks for now."""
+    certificate = ledger.certificate(name, digest)
+    if certificate is None or json.loads(certificate.criteria_json)["terms"] != terms(product):
+        return None
+    return certificate
+
+
+def _report_exists(platform: Platform, name: str, digest: str) -> bool:
+    if not (platform.warehouse.restricted / f"reports/{name}/report.json.sealed").exists():
+        return False
+    return bool(json.loads(platform.warehouse.read_document(f"reports/{name}/digest"))["digest"] == digest)
+
+
+def _certify(
+    platform: Platform, con: duckdb.DuckDBPyConnection, name: str, product: Product, release_id: str, digest: str
+) -> Certificate:
+    """Evaluate, keep the report, write the certificate."""
+    platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
+    policy = product_policy(product, platform.spec.source(product.source), get_meta(con, "d")["policy"])
+    judged = [column for column in policy if column.role != "direct_identifier"] or policy
+    columns = [column.name for column in judged]
+    staged = f"(SELECT {', '.join(quote(column) for column in columns)} FROM staged.data)"
+    kinds = {row[0]: row[1] for row in con.execute("DESCRIBE d.data").fetchall()}
+    evaluation = evaluate(
+        con,
+        real=fitted_rows([*columns, "__unit"]),
+        control=fitted_rows([*columns, "__unit"], control=True),
+        synthetic=staged,
+        columns=[(column, kinds[column]) for column in columns],
+        target=product.target if product.target in columns else None,
+        accept=product.accept,
+        quasi_identifiers=[column.name for column in judged if column.role == "quasi_identifier"],
+        sensitive=[column.name for column in judged if column.role == "sensitive"],
+        seed=int(digest[:8], 16),
+    )
+    real = fitted_rows(columns)
+    facts = {
+        "product": name,
+        "source": product.source,
+        "method": product.method,
+        "guarantee": product.guarantee.replace("_", " "),
+        "treatments": "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy),
+    }
+    html, document = render_report(evaluation, con, real, staged, title=name, facts=facts)
+    for file, content in zip(REPORT, (html.encode(), document.encode(), score_plot(evaluation)), strict=True):
+        platform.warehouse.write_document(f"reports/{name}/{file}", content)
+    platform.warehouse.write_document(f"reports/{name}/digest", json.dumps({"digest": digest}).encode())
+    return _write_certificate(platform, name, product, release_id, digest, evaluation)
+
+
+def _write_certificate(
+    platform: Platform, name: str, product: Product, release_id: str, digest: str, evaluation: Evaluation
+) -> Certificate:
+    verdict = evaluation.verdict
+    criteria = {"terms": terms(product), "criteria": [c.model_dump(mode="json") for c in verdict.criteria]}
+    platform.ledger.certify(name, release_id, digest, verdict.passed, json.dumps(criteria), platform.now())
+    certificate = platform.ledger.certificate(name, digest)
+    if certificate is None:
+        raise RuntimeError("the ledger lost a certificate")
+    return certificate
+
+
+def verdict_facts(certificate: Certificate, criteria: dict[str, Any]) -> dict[str, Any]:
+    """The verdict for people: passed or not, and each criterion with its value and its threshold."""
+    facts: dict[str, Any] = {"verdict": "passed" if certificate.passed else "failed"}
+    for criterion in criteria["criteria"]:
+        value = criterion["value"]
+        shown = "not measured" if value is None else f"{value:.3f}"
+        facts[criterion["name"]] = f"{shown} (threshold {criterion['threshold']})"
+    return facts

@@ -1,0 +1,257 @@
+"""From the raw file to treated rows: the stages of a source.
+
+Each stage reads the files of the stage before and writes one file of its own in the restricted zone. It returns a
+:class:`Materialized`: what may be shown of it (counts, names, rules), never a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from synth_assets.accounting import Ledger
+from synth_assets.classification import ColumnVerdict, apply_decisions, classify
+from synth_assets.deidentification import TreatedColumn, deidentify, resolve_treatment
+from synth_assets.errors import SpecError, sealed
+from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
+from synth_assets.spec import Source, Spec, nearest
+from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
+
+BOOKKEEPING = ("__unit", "__control")
+"""Columns that every table of rows carries in the restricted zone and no product may hold."""
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """What a stage made, as far as it may be shown outside the restricted zone.
+
+    Attributes:
+        key: asset key, such as ``raw/patients``.
+        columns: names and types of its table; empty where the asset is no table.
+        rows: row count of its table.
+        facts: counts, names and rules.
+        lineage: for each column the (asset key, column) pairs that it is made from.
+        tags: for each column words such as its role and treatment.
+        version: changes when the content changes.
+    """
+
+    key: str
+    columns: tuple[tuple[str, str], ...] = ()
+    rows: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    lineage: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A spec with its warehouse and its ledger, for one run.
+
+    Attributes:
+        now: the clock, handed in by the edge; ISO 8601 text in UTC.
+        run_id: names the run in the ledger.
+    """
+
+    spec: Spec
+    warehouse: Warehouse
+    ledger: Ledger
+    now: Callable[[], str]
+    run_id: str
+
+
+def fingerprint(*facts: Any) -> str:
+    """SHA-256 over JSON-able facts, for identities that must change when any fact does."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def ingest_source(platform: Platform, name: str) -> Materialized:
+    """``raw/<source>``: read the source as it is into the restricted zone.
+
+    Raises:
+        SourceError: it cannot be read, or too many of its rows cannot.
+    """
+    source = platform.spec.source(name)
+    key = f"raw/{name}"
+    before = platform.ledger.latest_snapshot(name)
+    with sealed(key), platform.warehouse.write(key) as con:
+        snapshot = ingest(
+            con,
+            source.path,
+            platform.spec.base,
+            unit=source.unit,
+            options=source.format,
+            target="out.data",
+            rejects="out.rejects",
+            control_fraction=source.control,
+        )
+        put_meta(con, {"snapshot_id": snapshot.snapshot_id, "columns": snapshot.columns})
+    old = (
+        snapshot.model_copy(update={"columns": tuple(map(tuple, json.loads(before.columns_json)))})
+        if before
+        else snapshot
+    )
+    changes = schema_changes(old, snapshot)
+    platform.ledger.record_snapshot(
+        name, snapshot.snapshot_id, fingerprint(_decisions(source)), json.dumps(snapshot.columns), platform.now()
+    )
+    return Materialized(
+        key=key,
+        columns=snapshot.columns,
+        rows=snapshot.rows,
+        facts=_snapshot_facts(snapshot, changes),
+        version=snapshot.snapshot_id,
+    )
+
+
+def _snapshot_facts(snapshot: Snapshot, changes: tuple[SchemaChange, ...]) -> dict[str, Any]:
+    return {
+        "snapshot": snapshot.snapshot_id,
+        "units": snapshot.units,
+        "rows quarantined": snapshot.rejected,
+        "rows without a unit": snapshot.without_unit,
+        "schema changes": "; ".join(change.text for change in changes) or "none",
+    }
+
+
+def _decisions(source: Source) -> dict[str, Any]:
+    return {name: column.model_dump(mode="json") for name, column in source.columns.items()}
+
+
+def classify_source(platform: Platform, name: str) -> Materialized:
+    """``classified/<source>``: what each column holds; a person's decisions in the spec outrank the evidence.
+
+    Raises:
+        SpecError: the spec decides on a column that the source does not have.
+    """
+    source = platform.spec.source(name)
+    key = f"classified/{name}"
+    with sealed(key), platform.warehouse.write(key) as con:
+        platform.warehouse.attach(con, f"raw/{name}", "raw")
+        facts = get_meta(con, "raw")
+        columns = [(str(column), str(kind)) for column, kind in facts["columns"]]
+        _check_decisions(source, [column for column, _ in columns])
+        relation = f"(SELECT {', '.join(quote(column) for column, _ in columns)} FROM raw.data)"
+        found = classify(con, relation, columns, table_name=name)
+        verdicts = apply_decisions(found, source.columns)
+        con.execute('CREATE TABLE out.data ("column" VARCHAR, entity_type VARCHAR, role VARCHAR, confidence DOUBLE)')
+        con.executemany(
+            "INSERT INTO out.data VALUES (?, ?, ?, ?)",
+            [[verdict.column, verdict.entity_type, verdict.role, verdict.confidence] for verdict in verdicts],
+        )
+        put_meta(
+            con,
+            {
+                "snapshot_id": facts["snapshot_id"],
+                "classifier": [verdict.model_dump(mode="json") for verdict in found],
+                "verdicts": [verdict.model_dump(mode="json") for verdict in verdicts],
+            },
+        )
+    return Materialized(
+        key=key,
+        columns=tuple(columns),
+        facts=_verdict_facts(verdicts),
+        lineage={column: ((f"raw/{name}", column),) for column, _ in columns},
+        tags={v.column: {"role": v.role, "entity_type": v.entity_type, "decided_by": v.decided_by} for v in verdicts},
+        version=fingerprint([v.model_dump(mode="json") for v in verdicts]),
+    )
+
+
+def _check_decisions(source: Source, columns: list[str]) -> None:
+    for decided in source.columns:
+        if decided not in columns:
+            raise SpecError(
+                f"sources.{source.name}.columns.{decided} is no column of the source{nearest(decided, columns)}"
+            )
+
+
+def _verdict_facts(verdicts: list[ColumnVerdict]) -> dict[str, Any]:
+    roles = sorted({verdict.role for verdict in verdicts})
+    return {f"{role} columns": ", ".join(v.column for v in verdicts if v.role == role) for role in roles}
+
+
+def treated_columns(source: Source, verdicts: list[ColumnVerdict]) -> list[TreatedColumn]:
+    """The policy of a source: every column with the treatment that a person chose or that its role calls for."""
+    treated = []
+    for verdict in verdicts:
+        decision = source.columns.get(verdict.column)
+        chosen = decision.treatment if decision else None
+        treated.append(
+            TreatedColumn(
+                name=verdict.column,
+                data_type=verdict.data_type,
+                entity_type=verdict.entity_type,
+                role=verdict.role,
+                treatment=chosen or resolve_treatment(verdict, is_unit=verdict.column == source.unit),
+                unique=verdict.unique,
+            )
+        )
+    return treated
+
+
+def read_meta(warehouse: Warehouse, key: str) -> dict[str, Any]:
+    """The facts kept beside the table ``key``."""
+    with warehouse.connect() as con:
+        warehouse.attach(con, key, "stage")
+        return get_meta(con, "stage")
+
+
+def deidentify_source(platform: Platform, name: str) -> Materialized:
+    """``deidentified/<source>``: every column treated by fixed rules; rows stay rows of the same units."""
+    source = platform.spec.source(name)
+    key = f"deidentified/{name}"
+    stored = read_meta(platform.warehouse, f"classified/{name}")["verdicts"]
+    verdicts = [ColumnVerdict.model_validate(verdict) for verdict in stored]
+    policy = treated_columns(source, verdicts)
+    with sealed(key), platform.warehouse.write(key) as con:
+        platform.warehouse.attach(con, f"raw/{name}", "raw")
+        result = deidentify(
+            con,
+            "raw.data",
+            policy,
+            "out.data",
+            suppress_records=source.suppress_records,
+            unit=source.unit,
+            people_sql=_people(platform, con, source),
+        )
+        facts = {
+            "snapshot_id": get_meta(con, "raw")["snapshot_id"],
+            "policy": [column.model_dump(mode="json") for column in policy],
+            "data_dependent": [column.name for column in result.columns if not column.fixed_rule],
+        }
+        put_meta(con, facts)
+        columns = tuple((column, kind) for column, kind in columns_of(con, "out.data") if column not in BOOKKEEPING)
+    return Materialized(
+        key=key,
+        columns=columns,
+        rows=result.rows,
+        facts={"rows suppressed": result.suppressed_rows, "treatments": _describe(policy)},
+        lineage={
+            column: tuple((f"raw/{name}", origin) for origin in result.lineage.get(column, (column,)))
+            for column, _ in columns
+        },
+        tags={column.name: {"role": column.role, "treatment": column.treatment.kind} for column in policy},
+        version=fingerprint(facts),
+    )
+
+
+def _people(platform: Platform, con: duckdb.DuckDBPyConnection, source: Source) -> str | None:
+    """SQL of ``__unit`` and ``gender`` from the source that lists the people of this one."""
+    if source.people is None:
+        return None
+    platform.warehouse.attach(con, f"classified/{source.people}", "people_classified")
+    verdicts = get_meta(con, "people_classified")["verdicts"]
+    gender = next((verdict["column"] for verdict in verdicts if verdict["entity_type"] == "gender"), None)
+    if gender is None:
+        return None
+    platform.warehouse.attach(con, f"raw/{source.people}", "people")
+    return f"(SELECT __unit, any_value({quote(gender)}) AS gender FROM people.data GROUP BY __unit)"
+
+
+def _describe(policy: list[TreatedColumn]) -> str:
+    return "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy)

@@ -1,0 +1,143 @@
+"""What a run would do, before it does anything: releases, charges, what remains, when the schedule runs dry.
+
+Reads the spec, the ledger and the verdicts on columns; never a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from synth_assets.accounting import Budget, Ledger, Tick, exhausted_at
+from synth_assets.accounting.budget import NOTHING, Total, exact
+from synth_assets.classification import ColumnVerdict, apply_decisions
+from synth_assets.deidentification import TreatedColumn
+from synth_assets.errors import SourceError
+from synth_assets.pipeline import read_meta, treated_columns
+from synth_assets.release import identify_release, product_policy
+from synth_assets.spec import Consumer, Product, Source, Spec
+from synth_assets.storage import Warehouse
+
+
+@dataclass(frozen=True)
+class PlannedRelease:
+    """One product: what its next release would charge.
+
+    ``cached`` says that the release of the last snapshot is stored and costs nothing; ``left_out`` are its columns
+    that nobody has decided on or that are suppressed; ``problem`` is why it would be refused.
+    """
+
+    asset: str
+    source: str
+    method: str
+    epsilon: float
+    delta: float
+    cached: bool
+    guarantee: str
+    left_out: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: datetime) -> dict[str, Any]:
+    """The plan, in the shape that ``plan --format json`` prints.
+
+    Args:
+        warehouse, ledger: None where nothing was materialized yet.
+        start: from when the schedules are counted.
+    """
+    releases = [_release(spec, warehouse, ledger, consumer, product) for consumer, product in spec.products()]
+    sources = [_source(spec, source, releases, ledger, start) for source in spec.sources if source.budget]
+    return {"releases": [{**asdict(r), "left_out": list(r.left_out)} for r in releases], "sources": sources}
+
+
+def standing(spec: Spec, ledger: Ledger | None) -> dict[str, Any]:
+    """The ledger in the shape that ``budget --format json`` prints, with the sources that were never charged."""
+    known = ledger.summary()["sources"] if ledger else []
+    names = {source["source"] for source in known}
+    fresh = [
+        {
+            "source": source.name,
+            "ceiling": {"epsilon": source.budget.epsilon, "delta": source.budget.delta},
+            "spent": {"epsilon": 0.0, "delta": 0.0},
+            "remaining": {"epsilon": source.budget.epsilon, "delta": source.budget.delta},
+            "charges": [],
+        }
+        for source in spec.sources
+        if source.budget is not None and source.name not in names
+    ]
+    return {"sources": [*known, *fresh]}
+
+
+def over_ceiling(planned: dict[str, Any]) -> list[str]:
+    """The sources whose planned charges do not fit into what remains."""
+    return [source["source"] for source in planned["sources"] if not source["fits"]]
+
+
+def _release(
+    spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, consumer: Consumer, product: Product
+) -> PlannedRelease:
+    source = spec.source(product.source)
+    cached, left_out, problem = False, (), ""
+    policy = _policy(source, warehouse)
+    if policy is not None and ledger is not None:
+        try:
+            kept = product_policy(product, source, [column.model_dump(mode="json") for column in policy])
+        except SourceError as error:
+            problem = str(error)
+        else:
+            names = {column.name for column in kept}
+            left_out = tuple(column for column in product.columns if column not in names)
+            snapshot = ledger.latest_snapshot(source.name)
+            cached = snapshot is not None and (
+                ledger.find_release(identify_release(source, product, kept, snapshot.snapshot_id)) is not None
+            )
+    epsilon, delta = (0.0, 0.0) if cached else product.cost()
+    return PlannedRelease(
+        asset=f"published/{consumer.name}/{product.name}",
+        source=source.name,
+        method=product.method,
+        epsilon=epsilon,
+        delta=delta,
+        cached=cached,
+        guarantee=product.guarantee,
+        left_out=left_out,
+        problem=problem,
+    )
+
+
+def _policy(source: Source, warehouse: Warehouse | None) -> list[TreatedColumn] | None:
+    """The policy under today's spec and the last classification; None before the first."""
+    if warehouse is None or not warehouse.exists(f"classified/{source.name}"):
+        return None
+    found = read_meta(warehouse, f"classified/{source.name}")["classifier"]
+    verdicts = apply_decisions([ColumnVerdict.model_validate(verdict) for verdict in found], source.columns)
+    return treated_columns(source, verdicts)
+
+
+def _source(
+    spec: Spec, source: Source, releases: list[PlannedRelease], ledger: Ledger | None, start: datetime
+) -> dict[str, Any]:
+    budget = source.budget or Budget(epsilon=1)
+    spent = ledger.standing(source.name)[1] if ledger and ledger.ceiling(source.name) else NOTHING
+    ceiling = budget.exactly()
+    planned = NOTHING
+    for release in releases:
+        if release.source == source.name:
+            planned = planned.plus(Total(exact(release.epsilon), exact(release.delta)))
+    remaining = spent.left_of(ceiling).shown_down()
+    ticks = [
+        Tick(product.schedule, *product.cost())
+        for _, product in spec.products()
+        if product.schedule and product.source == source.name and any(product.cost())
+    ]
+    dry = exhausted_at(remaining, ticks, start) if ticks else None
+    return {
+        "source": source.name,
+        "ceiling": {"epsilon": budget.epsilon, "delta": budget.delta},
+        "spent": spent.shown()._asdict(),
+        "planned": planned.shown()._asdict(),
+        "remaining": remaining._asdict(),
+        "exhausted_at": dry.isoformat() if dry else None,
+        "fits": planned == NOTHING or spent.plus(planned).fits(ceiling),
+    }

@@ -1,0 +1,205 @@
+"""From a certified table to what a consumer can open.
+
+Publication fails closed: it looks up the certificate of the staged table, writes the table out, computes the digest
+of what it wrote, and refuses unless all three agree. Beside each table lies its data card; it holds only facts that
+are safe to give away: how the table was made, what the mechanism promises, and the verdict, never a score.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from synth_assets import __version__
+from synth_assets.certification import find_certificate
+from synth_assets.errors import PublicationRefused, sealed
+from synth_assets.pipeline import Materialized, Platform
+from synth_assets.release import RELATION, current_release, product_policy, release_key
+from synth_assets.spec import Consumer, Product
+from synth_assets.storage import columns_of, get_meta, literal, quote, sync_replace, table_digest
+
+PROMISES = {
+    "differential_privacy": "Differentially private: what the table shows changes little, by the factor below, whether "
+    "or not any one unit's rows were in the source.",
+    "heuristic": "Heuristic: no formal guarantee. The table passed the measured risk checks, on the day it was made.",
+    "deidentified_rows": "Pseudonymized rows: real rows whose direct identifiers were replaced. Still personal data.",
+}
+
+
+def publish_product(platform: Platform, consumer: Consumer, product: Product) -> Materialized:
+    """``published/<consumer>/<product>``: give the staged table to its consumer, if its certificate allows.
+
+    Raises:
+        PublicationRefused: there is no certificate for the staged table, it failed, or the table was changed.
+    """
+    name = f"{consumer.name}/{product.name}"
+    with sealed(f"published/{name}"), platform.warehouse.lock(f"published/{consumer.name}"):
+        release_id = current_release(platform.warehouse, name)
+        with platform.warehouse.connect() as con:
+            platform.warehouse.attach(con, release_key(name, release_id), "staged")
+            meta = get_meta(con, "staged")
+            _require_certificate(platform, name, product, meta["digest"])
+            columns = tuple(columns_of(con, "staged.data"))
+            rows = con.execute("SELECT count(*) FROM staged.data").fetchall()[0][0]
+            folder = platform.warehouse.published / consumer.name
+            unchanged = _is_published(platform, con, folder, name, product, meta["digest"])
+            if not unchanged:
+                card = data_card(platform, con, consumer, product, meta, columns, rows)
+                _write(con, folder, consumer, product, meta["digest"], card)
+                platform.ledger.record_publication(name, release_id, meta["digest"], platform.now())
+    return Materialized(
+        key=f"published/{name}",
+        columns=columns,
+        rows=rows,
+        facts={
+            "table": f"{consumer.name}.duckdb: {product.name}",
+            "parquet": f"tables/{product.name}.parquet",
+            "method": product.method,
+            "guarantee": product.guarantee,
+            "publication": "unchanged" if unchanged else "new version",
+        },
+        lineage={column: ((f"staged/{name}", column),) for column, _ in columns},
+        version=meta["digest"],
+    )
+
+
+def _require_certificate(platform: Platform, name: str, product: Product, digest: str) -> None:
+    certificate = find_certificate(platform.ledger, name, product, digest)
+    if certificate is None:
+        raise PublicationRefused(
+            f"published/{name}: the staged table has no certificate under the present thresholds; materialize "
+            f"report/{name} first"
+        )
+    if not certificate.passed:
+        failed = [c for c in json.loads(certificate.criteria_json)["criteria"] if not c["passed"]]
+        names = ", ".join(str(criterion["name"]) for criterion in failed)
+        raise PublicationRefused(
+            f"published/{name}: the staged table failed its report ({names}); look at it with `synth-assets report "
+            f"{name}`, then change the method or what the product accepts"
+        )
+
+
+def _is_published(
+    platform: Platform, con: duckdb.DuckDBPyConnection, folder: Path, name: str, product: Product, digest: str
+) -> bool:
+    """Whether exactly this table is what the consumer finds already, whole."""
+    before = platform.ledger.publication(name)
+    parquet = folder / "tables" / f"{product.name}.parquet"
+    if before is None or before.digest != digest or not parquet.exists():
+        return False
+    cards = [parquet.with_suffix(suffix) for suffix in (".json", ".md")]
+    database = folder / f"{folder.name}.duckdb"
+    if not all(path.exists() for path in [*cards, database]):
+        return False
+    return table_digest(con, f"read_parquet({literal(str(parquet))})") == digest
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    consumer: Consumer,
+    product: Product,
+    digest: str,
+    card: dict[str, Any],
+) -> None:
+    """Write all files aside, check them, keep the previous version, then rename them into place."""
+    tables, previous = folder / "tables", folder / "previous"
+    incoming = folder.parent / f".{consumer.name}.{secrets.token_hex(4)}.part"
+    for place in (tables, previous, incoming):
+        place.mkdir(parents=True, exist_ok=True)
+    try:
+        parquet = incoming / f"{product.name}.parquet"
+        con.execute(f"COPY staged.data TO {literal(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+        if table_digest(con, f"read_parquet({literal(str(parquet))})") != digest:
+            raise PublicationRefused(
+                f"published/{consumer.name}/{product.name}: what was written is not the table that was certified; make "
+                "a new release"
+            )
+        parquet.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+        parquet.with_suffix(".md").write_text(render_card(card), "utf-8")
+        names = [parquet.name, parquet.with_suffix(".json").name, parquet.with_suffix(".md").name]
+        for name in names:
+            if (tables / name).exists():
+                shutil.copy2(tables / name, incoming / f"previous.{name}")
+                sync_replace(incoming / f"previous.{name}", previous / name)
+        for name in names:
+            sync_replace(incoming / name, tables / name)
+        _rebuild_database(con, folder, incoming)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _rebuild_database(con: duckdb.DuckDBPyConnection, folder: Path, incoming: Path) -> None:
+    """Make the consumer's DuckDB file anew from its Parquet files: no block of an older table stays in it."""
+    database = incoming / "tables.duckdb"
+    con.execute(f"ATTACH {literal(str(database))} AS consumer")
+    for parquet in sorted((folder / "tables").glob("*.parquet")):
+        con.execute(
+            f"CREATE TABLE consumer.{quote(parquet.stem)} AS SELECT * FROM read_parquet({literal(str(parquet))})"
+        )
+    con.execute("DETACH consumer")
+    sync_replace(database, folder / f"{folder.name}.duckdb")
+
+
+def data_card(
+    platform: Platform,
+    con: duckdb.DuckDBPyConnection,
+    consumer: Consumer,
+    product: Product,
+    meta: dict[str, Any],
+    columns: tuple[tuple[str, str], ...],
+    rows: int,
+) -> dict[str, Any]:
+    """The facts about one version of a product that its consumer may know."""
+    source = platform.spec.source(product.source)
+    platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
+    policy = {c.name: c for c in product_policy(product, source, get_meta(con, "d")["policy"])}
+    card: dict[str, Any] = {
+        "product": f"{consumer.name}/{product.name}",
+        "description": product.description or "",
+        "owner": consumer.owner or "",
+        "source": product.source,
+        "published_at": platform.now(),
+        "made_by": f"synth-assets {__version__}",
+        "version": meta["digest"],
+        "rows": rows,
+        "method": product.method,
+        "guarantee": product.guarantee,
+        "promise": PROMISES.get(product.method, PROMISES[product.guarantee]),
+        "certificate": "passed its quality and risk checks",
+        "accepted": product.accept.model_dump(mode="json"),
+        "columns": [
+            {
+                "name": column,
+                "type": kind,
+                "treatment": policy[column].treatment.describe() if column in policy else "",
+                "description": getattr(source.columns.get(column), "description", None) or "",
+            }
+            for column, kind in columns
+        ],
+        "left_out": [column for column in product.columns if column not in {name for name, _ in columns}],
+    }
+    if product.guarantee == "differential_privacy":
+        epsilon, delta = product.cost()
+        card["privacy"] = {
+            "epsilon": epsilon,
+            "delta": delta,
+            "unit": source.unit or "row",
+            "max_rows_per_unit": source.max_rows_per_unit,
+            "neighbouring_relation": RELATION,
+        }
+        card["expected_errors"] = meta["made"].get("errors") or []
+    return card
+
+
+def render_card(card: dict[str, Any]) -> str:
+    """The data card as Markdown."""
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(loader=PackageLoader("synth_assets", "."), trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    return environment.get_template("data_card.md.j2").render(card=card)

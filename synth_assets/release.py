@@ -1,0 +1,338 @@
+"""From treated rows to a staged table: one release of one product, charged before the first look.
+
+A release is identified by everything that its content depends on: snapshot, policy, parameters, code version. The
+same release twice costs nothing: the stored table is used again. A stored table that was paid for but not yet noted
+as released (the process died in between) is taken up, not paid again; any other crash leaves its charge standing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from synth_assets import __version__
+from synth_assets.accounting import Event
+from synth_assets.anonymity import AnonymizedColumn, anonymize
+from synth_assets.deidentification import TreatedColumn
+from synth_assets.domain import Domain
+from synth_assets.errors import PublicationRefused, SourceError, sealed
+from synth_assets.pipeline import Materialized, Platform, fingerprint, read_meta
+from synth_assets.spec import Consumer, Product, Source, nearest
+from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote, table_digest
+
+RELATION = "add or remove all rows of one unit"
+
+
+def stage_product(platform: Platform, consumer: Consumer, product: Product) -> Materialized:
+    """``staged/<consumer>/<product>``: make the product's table, or find the one that was made before.
+
+    Raises:
+        BudgetExceeded: the charge would pass a ceiling; nothing was read or charged.
+        SourceError: the product names a column that the source lacks or that must not leave.
+    """
+    name = f"{consumer.name}/{product.name}"
+    source = platform.spec.source(product.source)
+    with sealed(f"staged/{name}"), platform.warehouse.lock(f"release/{name}"):
+        facts = read_meta(platform.warehouse, f"deidentified/{source.name}")
+        policy = product_policy(product, source, facts["policy"])
+        _require_fixed_rules(product, policy, facts["data_dependent"])
+        release_id = identify_release(source, product, policy, facts["snapshot_id"])
+        charged = (0.0, 0.0)
+        cached = _take_up(platform, name, release_id)
+        if not cached:
+            charged = product.cost()
+            charge_id = _charge(platform, consumer, product, release_id)
+            digest = _make(platform, name, source, product, policy, release_id, charge_id)
+            platform.ledger.complete(charge_id, digest)
+        _point(platform, name, release_id)
+    return _describe(platform, name, source, product, policy, release_id, charged, cached)
+
+
+def product_policy(product: Product, source: Source, policy: list[dict[str, Any]]) -> list[TreatedColumn]:
+    """The treated columns that a product may hold, in its order; suppressed ones are left out.
+
+    Raises:
+        SourceError: a column is missing, is a direct identifier in a product that must hold none, or none is left.
+    """
+    place = f"product {product.name}"
+    known = {column["name"]: TreatedColumn.model_validate(column) for column in policy}
+    for column in product.columns:
+        if column not in known:
+            raise SourceError(f"{place}: column `{column}` is not in source {source.name}{nearest(column, known)}")
+    chosen = [known[column] for column in product.columns if known[column].treatment.kind != "suppress"]
+    direct = [column.name for column in chosen if column.role == "direct_identifier"]
+    if product.rows is None and direct:
+        raise SourceError(
+            f"{place}: `{direct[0]}` is classified as a direct identifier; remove it from the product, or decide its "
+            f"role in sources.{source.name}.columns"
+        )
+    if not chosen:
+        raise SourceError(
+            f"{place}: all of its columns are suppressed; decide on them in sources.{source.name}.columns"
+        )
+    return chosen
+
+
+def _require_fixed_rules(product: Product, policy: list[TreatedColumn], data_dependent: list[str]) -> None:
+    """A differentially private method may fit only what each row determines by itself."""
+    touched = [column.name for column in policy if column.name in data_dependent]
+    if product.guarantee == "differential_privacy" and touched:
+        raise SourceError(
+            f"product {product.name}: the treatment of `{touched[0]}` looks at all rows, so that no differentially "
+            "private method may read it; write `identity: unit` or `value` beside `fake`, or remove the column"
+        )
+
+
+def identify_release(source: Source, product: Product, policy: list[TreatedColumn], snapshot_id: str) -> str:
+    """The identity of a release: equal exactly when its table would be made from the same things in the same way."""
+    how = product.model_dump(mode="json", include={"synthesizer", "anonymize", "rows", "size", "target"})
+    rules = [column.model_dump(mode="json") for column in policy]
+    domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
+    return fingerprint(
+        __version__, snapshot_id, how, product.columns, rules, domain, source.unit, source.max_rows_per_unit
+    )
+
+
+def release_key(name: str, release_id: str) -> str:
+    """Where the table of a release lies in the restricted zone."""
+    return f"staged/{name}/{release_id[:32]}"
+
+
+def _take_up(platform: Platform, name: str, release_id: str) -> bool:
+    """Whether the release is already stored; notes it as released if only that note is missing."""
+    key = release_key(name, release_id)
+    if not platform.warehouse.exists(key):
+        return False
+    with platform.warehouse.connect() as con:
+        platform.warehouse.attach(con, key, "staged")
+        stored = get_meta(con, "staged")
+        digest = table_digest(con, "staged.data")
+    known = platform.ledger.find_release(release_id)
+    if known is None:
+        platform.ledger.complete(stored["charge_id"], digest)
+        return True
+    if known.digest != digest:
+        raise PublicationRefused(
+            f"staged/{name} was changed after it was made; remove {platform.warehouse.path(key)} and make a new release"
+        )
+    return True
+
+
+def _charge(platform: Platform, consumer: Consumer, product: Product, release_id: str) -> int:
+    """Write the charge to the ledger; from here on it stands, whatever happens."""
+    source = platform.spec.source(product.source)
+    if source.budget is not None:
+        platform.ledger.set_ceiling(source.name, source.budget, platform.now())
+    charge = platform.ledger.charge(
+        source=source.name,
+        asset=f"published/{consumer.name}/{product.name}",
+        consumer=consumer.name,
+        product=product.name,
+        release_id=release_id,
+        event=_event(source, product),
+        at=platform.now(),
+        run_id=platform.run_id,
+        consumer_share=consumer.budget,
+    )
+    return charge.id
+
+
+def _event(source: Source, product: Product) -> Event:
+    """What the ledger keeps of a release; a heuristic one has a name and a unit, and no epsilon."""
+    unit = source.unit or "row"
+    if product.guarantee == "heuristic":
+        return Event(mechanism=product.method, guarantee="heuristic", unit=unit)
+    epsilon, delta = product.cost()
+    rows = float(source.max_rows_per_unit)
+    return Event(mechanism=product.method, epsilon=epsilon, delta=delta, unit=unit, sensitivity=rows)
+
+
+def _make(
+    platform: Platform,
+    name: str,
+    source: Source,
+    product: Product,
+    policy: list[TreatedColumn],
+    release_id: str,
+    charge_id: int,
+) -> str:
+    """Write the release's table and return its digest."""
+    with platform.warehouse.write(release_key(name, release_id)) as con:
+        platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        if product.synthesizer is not None:
+            made = _synthesize(con, source, product, policy)
+        elif product.anonymize is not None:
+            made = _anonymize(con, source, product, policy)
+        else:
+            made = _take_rows(con, product, policy)
+        digest = table_digest(con, "out.data")
+        facts = {"release_id": release_id, "charge_id": charge_id, "digest": digest, "made": made}
+        put_meta(con, facts)
+    return digest
+
+
+def fitted_rows(columns: list[str], control: bool = False, alias: str = "d") -> str:
+    """SQL for the rows of the units that may be fitted on, or of the control sample."""
+    chosen = ", ".join(quote(column) for column in columns)
+    return f"(SELECT {chosen} FROM {quote(alias)}.data WHERE {'' if control else 'NOT '}__control)"
+
+
+def bounded_rows(columns: list[str], rows_per_unit: int) -> str:
+    """As :func:`fitted_rows`, with at most ``rows_per_unit`` rows of a unit, chosen by a keyed hash of the row.
+
+    The choice looks at the unit's own rows alone, so that adding a unit changes no other unit's rows.
+    """
+    chosen = ", ".join(quote(column) for column in columns)
+    return (
+        f"(SELECT {chosen} FROM d.data AS t WHERE NOT __control QUALIFY row_number() OVER (PARTITION BY __unit "
+        f"ORDER BY keyed_int('bound', CAST(to_json(t) AS VARCHAR))) <= {rows_per_unit})"
+    )
+
+
+def _synthesize(
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
+) -> dict[str, Any]:
+    """Fit and sample; the domain holds only what the spec declares and the treatment leaves true."""
+    synthesizer = product.synthesizer
+    if synthesizer is None:
+        raise SourceError(f"product {product.name} has no synthesizer")
+    columns = [column.name for column in policy]
+    types = dict(columns_of(con, fitted_rows(columns)))
+    declared = {
+        column.name: source.columns[column.name].domain
+        for column in policy
+        if column.name in source.columns and types[column.name] == column.data_type
+    }
+    domain = Domain.from_spec({name: facts for name, facts in declared.items() if facts})
+    rows = con.sql(f"SELECT * FROM {bounded_rows(columns, source.max_rows_per_unit)}")
+    model = synthesizer.fit(rows, domain, rows_per_unit=source.max_rows_per_unit)
+    if model.charge.seeded:
+        raise PublicationRefused(f"product {product.name}: noise from a seed protects nobody; fit without `rng`")
+    frame = model.sample(product.size)
+    con.register("sampled", frame)
+    casts = ", ".join(f"CAST({quote(column)} AS {_storable(types[column])}) AS {quote(column)}" for column in columns)
+    con.execute(f"CREATE TABLE out.data AS SELECT {casts} FROM sampled")
+    con.unregister("sampled")
+    return {"charge": model.charge.model_dump(mode="json"), "errors": model.errors}
+
+
+def _storable(kind: str) -> str:
+    """A type that survives Parquet unchanged."""
+    return {"HUGEINT": "DOUBLE", "UHUGEINT": "DOUBLE"}.get(kind, kind)
+
+
+def _anonymize(
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
+) -> dict[str, Any]:
+    if product.anonymize is None:
+        raise SourceError(f"product {product.name} has no `anonymize`")
+    columns = [
+        AnonymizedColumn(
+            name=column.name,
+            data_type=column.data_type,
+            role=column.role,
+            bounds=source.columns[column.name].bounds if column.name in source.columns else None,
+        )
+        for column in policy
+    ]
+    rows = without_rare_text(con, policy, product.anonymize.k)
+    result = anonymize(con, rows, columns, product.anonymize, "out.data")
+    return result.model_dump(mode="json")
+
+
+def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], least: int) -> str:
+    """SQL for the fitted rows, with text that fewer than ``least`` units hold withheld.
+
+    A word that one person alone has (a misspelt occupation, a rare diagnosis) would name its owner in real rows,
+    whatever else was generalized. Fakes and pseudonyms are unique by design and stand for no word of the source.
+    """
+    rows = fitted_rows([*(column.name for column in policy), "__unit"])
+    kinds = dict(columns_of(con, rows))
+    invented = {column.name for column in policy if column.treatment.kind in {"fake", "pseudonymize"}}
+    chosen = []
+    for index, column in enumerate(column.name for column in policy):
+        name = quote(column)
+        if kinds[column] != "VARCHAR" or column in invented:
+            chosen.append(name)
+            continue
+        con.execute(
+            f"CREATE TEMP TABLE common_{index} AS SELECT {name} AS word FROM {rows} WHERE {name} IS NOT NULL"
+            f" GROUP BY word HAVING count(DISTINCT __unit) >= {least}"
+        )
+        chosen.append(f"CASE WHEN {name} IN (SELECT word FROM common_{index}) THEN {name} END AS {name}")
+    return f"(SELECT {', '.join(chosen)}, __unit FROM {rows})"
+
+
+def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[TreatedColumn]) -> dict[str, Any]:
+    """De-identified rows of a share of the units, in an order that tells nothing of the source's."""
+    if product.rows is None:
+        raise SourceError(f"product {product.name} has no `rows`")
+    chosen = ", ".join(quote(column.name) for column in policy)
+    con.execute(
+        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare)} AS t"
+        " WHERE keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < ?"
+        " ORDER BY keyed_int('shuffle', CAST(to_json(t) AS VARCHAR))",
+        [product.rows.share],
+    )
+    return {"share": product.rows.share}
+
+
+def _point(platform: Platform, name: str, release_id: str) -> None:
+    """Note which release is staged now."""
+    platform.warehouse.write_document(f"staged/{name}/current", release_id.encode())
+
+
+def current_release(warehouse: Warehouse, name: str) -> str:
+    """The release that is staged now.
+
+    Raises:
+        SourceError: nothing was staged yet.
+    """
+    return warehouse.read_document(f"staged/{name}/current").decode()
+
+
+def _describe(
+    platform: Platform,
+    name: str,
+    source: Source,
+    product: Product,
+    policy: list[TreatedColumn],
+    release_id: str,
+    charged: tuple[float, float],
+    cached: bool,
+) -> Materialized:
+    with platform.warehouse.connect() as con:
+        platform.warehouse.attach(con, release_key(name, release_id), "staged")
+        columns = tuple(columns_of(con, "staged.data"))
+        rows = con.execute("SELECT count(*) FROM staged.data").fetchall()[0][0]
+        digest = get_meta(con, "staged")["digest"]
+    left_out = [column for column in product.columns if column not in {kept.name for kept in policy}]
+    return Materialized(
+        key=f"staged/{name}",
+        columns=columns,
+        rows=rows,
+        facts={
+            "method": product.method,
+            "guarantee": product.guarantee,
+            "epsilon charged": charged[0],
+            "delta charged": charged[1],
+            "release": "stored release used again, nothing charged" if cached else "new release",
+            "columns left out (suppressed)": ", ".join(left_out) or "none",
+        },
+        lineage={column: ((f"deidentified/{source.name}", column),) for column, _ in columns},
+        tags={column.name: {"role": column.role, "treatment": column.treatment.kind} for column in policy},
+        version=digest,
+    )
+
+
+__all__ = [
+    "RELATION",
+    "bounded_rows",
+    "current_release",
+    "fitted_rows",
+    "identify_release",
+    "product_policy",
+    "release_key",
+    "stage_product",
+]

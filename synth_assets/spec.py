@@ -1,0 +1,499 @@
+"""The spec: one YAML file, the contract of the platform.
+
+What belongs here: the frozen model of ``synth.yaml``, its cross-checks that need no data, and messages that name the
+place, the rule and the remedy. What does not: reading sources, the environment or the clock; the caller hands in what
+``${NAME}`` may refer to. Parameters of a method are declared beside that method and only put together here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from synth_assets.accounting import Budget, Share
+from synth_assets.accounting.budget import NOTHING, Total, exact
+from synth_assets.anonymity import Anonymize
+from synth_assets.classification.vocabulary import EntityType, Role
+from synth_assets.deidentification import RecordCondition, Treatment
+from synth_assets.domain import Domain
+from synth_assets.errors import DomainError, SpecError
+from synth_assets.evaluation import Acceptance
+from synth_assets.ingestion import SourceFormat
+from synth_assets.synthesis import AnySynthesizer
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+"""Names of sources, consumers and products become folder names and asset keys."""
+
+Scalar = bool | int | float | str
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnDecision(_Block):
+    """What a person has decided about one column; it outranks the classifier.
+
+    ``bounds``, ``categories`` and ``bins`` declare the public domain of the column: they must come from knowledge
+    of the subject, never from a look at the rows.
+    """
+
+    role: Role | None = None
+    type: EntityType | None = None
+    subtype: str | None = None
+    treatment: Treatment | None = None
+    bounds: tuple[Any, Any] | None = None
+    categories: tuple[Scalar, ...] | None = None
+    bins: int | None = None
+    description: str | None = None
+
+    @property
+    def domain(self) -> dict[str, Any]:
+        """The public domain of the column, as :meth:`Domain.from_spec` takes it."""
+        return self.model_dump(include={"bounds", "categories", "bins"}, exclude_none=True)
+
+
+class Source(_Block):
+    """A table about people.
+
+    Attributes:
+        path: a file, a glob, or ``file.duckdb::table``; relative to the spec.
+        unit: the column that says who is protected; without it each row is a unit of its own.
+        max_rows_per_unit: rows of one unit that a differentially private product may read.
+        control: share of units split off by keyed hash, never fitted, against which attacks are judged.
+        budget: the ceiling; needed by differentially private products.
+        suppress_records: rows that no product may hold.
+        people: the source that lists the units of this one, where that is another; fakes take the gender from it.
+    """
+
+    name: Name
+    path: str
+    format: SourceFormat = SourceFormat()
+    unit: str | None = None
+    max_rows_per_unit: int = Field(default=1, ge=1, le=10_000)
+    control: float = Field(default=0.1, gt=0, le=0.5)
+    budget: Budget | None = None
+    columns: Mapping[str, ColumnDecision] = {}
+    suppress_records: tuple[RecordCondition, ...] = ()
+    people: Name | None = None
+    owner: str | None = None
+    description: str | None = None
+
+    @model_validator(mode="after")
+    def _rows_are_units(self) -> Self:
+        if self.unit is None and self.max_rows_per_unit != 1:
+            raise ValueError("max_rows_per_unit needs `unit`; without a unit each row is one; name the unit's column")
+        try:
+            Domain.from_spec({name: column.domain for name, column in self.columns.items() if column.domain})
+        except DomainError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
+class Rows(_Block):
+    """De-identified rows as they are: pseudonymized, still personal data, and called so.
+
+    Attributes:
+        share: share of the units whose rows are given, chosen by keyed hash.
+        rare: text that fewer units than this hold is withheld, as a rare word names its owner.
+    """
+
+    share: float = Field(default=1.0, gt=0, le=1)
+    rare: int = Field(default=5, ge=2, le=10_000)
+
+
+class Product(_Block):
+    """One table made for one consumer: only its columns, by the method and the budget that suit its purpose."""
+
+    name: Name
+    source: Name
+    columns: tuple[str, ...] = Field(min_length=1)
+    synthesizer: AnySynthesizer | None = None
+    anonymize: Anonymize | None = None
+    rows: Rows | None = None
+    size: int | None = Field(default=None, ge=1)
+    target: str | None = None
+    accept: Acceptance = Acceptance()
+    schedule: str | None = None
+    description: str | None = None
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        from croniter import croniter
+
+        if value is not None and not croniter.is_valid(value):
+            raise ValueError(f"({value!r}) is not a cron expression; write five fields such as '0 3 * * 1'")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_yet(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "statistics" in data:
+            raise ValueError(
+                "`statistics` products are not available in this version; use `synthesizer: {method: independent}` or "
+                "`mst` over the same columns"
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [kind for kind in ("synthesizer", "anonymize", "rows") if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            found = " and ".join(kinds) or "none"
+            raise ValueError(f"needs exactly one of `synthesizer`, `anonymize`, `rows` (found {found})")
+        if repeated := sorted({column for column in self.columns if self.columns.count(column) > 1}):
+            raise ValueError(f"columns lists {_join(repeated)} more than once; list each column once")
+        if self.target is not None and self.target not in self.columns:
+            raise ValueError(f"target ({self.target}) must be one of the product's columns; add it to `columns`")
+        if self.size is not None and self.synthesizer is None:
+            raise ValueError("size is for synthesized tables; remove it, or use `rows: {share: ...}`")
+        return self
+
+    @property
+    def method(self) -> str:
+        """How the table is made, in one word."""
+        if self.synthesizer is not None:
+            return self.synthesizer.method
+        return "k_anonymity" if self.anonymize is not None else "deidentified_rows"
+
+    @property
+    def guarantee(self) -> Literal["differential_privacy", "heuristic"]:
+        """What the method promises."""
+        return self.synthesizer.guarantee if self.synthesizer is not None else "heuristic"
+
+    def cost(self) -> tuple[float, float]:
+        """The (epsilon, delta) that one release is charged; zeros for a heuristic method."""
+        return self.synthesizer.cost() if self.synthesizer is not None else (0.0, 0.0)
+
+
+class Consumer(_Block):
+    """A downstream team and its products; ``budget`` is its share of the sources' ceilings."""
+
+    name: Name
+    owner: str | None = None
+    budget: Share | None = None
+    products: tuple[Product, ...] = ()
+    description: str | None = None
+
+
+class Spec(_Block):
+    """The whole contract; see :func:`load_spec`."""
+
+    warehouse: str = "warehouse"
+    sources: tuple[Source, ...]
+    consumers: tuple[Consumer, ...] = ()
+    base: Path = Field(default=Path("."), exclude=True)
+
+    @model_validator(mode="after")
+    def _cross_checks(self) -> Self:
+        if not self.sources:
+            raise ValueError("sources is empty; name at least one source")
+        _unique("sources", [source.name for source in self.sources])
+        _unique("consumers", [consumer.name for consumer in self.consumers])
+        for consumer in self.consumers:
+            _unique(f"consumers.{consumer.name}.products", [product.name for product in consumer.products])
+        for source in self.sources:
+            if source.people is not None and (source.people not in self._sources or source.unit is None):
+                raise ValueError(
+                    f"sources.{source.name}.people ({source.people}) must be a source, and {source.name} needs a `unit`"
+                    f"{nearest(source.people, self._sources)}"
+                )
+        for consumer, product in self.products():
+            _check_product(self, f"consumers.{consumer.name}.products.{product.name}", product)
+        return self
+
+    @cached_property
+    def _sources(self) -> dict[str, Source]:
+        return {source.name: source for source in self.sources}
+
+    @property
+    def root(self) -> Path:
+        """The warehouse's folder."""
+        return (self.base / self.warehouse).resolve()
+
+    def source(self, name: str) -> Source:
+        """The source of that name."""
+        return self._sources[name]
+
+    def products(self) -> Iterator[tuple[Consumer, Product]]:
+        """Every product with its consumer, in the order of the spec."""
+        for consumer in self.consumers:
+            for product in consumer.products:
+                yield consumer, product
+
+    def product(self, key: str) -> tuple[Consumer, Product]:
+        """The product ``consumer/product``.
+
+        Raises:
+            SpecError: there is none; the nearest is named.
+        """
+        found = {f"{consumer.name}/{product.name}": (consumer, product) for consumer, product in self.products()}
+        if key not in found:
+            raise SpecError(f"there is no product {key} in the spec{nearest(key, found)}")
+        return found[key]
+
+
+def _unique(place: str, names: list[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{place} has more than one {_join(repeated)}; names must differ")
+
+
+def _check_product(spec: Spec, place: str, product: Product) -> None:
+    """The rules of one product that need no data."""
+    if product.source not in spec._sources:
+        raise ValueError(
+            f"{place}.source ({product.source}) is not among the sources{nearest(product.source, spec._sources)}"
+        )
+    source = spec.source(product.source)
+    if product.rows is None and (direct := direct_identifiers(source, product.columns)):
+        raise ValueError(
+            f"{place}.columns must hold no direct identifier ({_join(direct)}); remove it, or make a product of "
+            "de-identified `rows`"
+        )
+    if product.rows is not None:
+        kept = [c for c in direct_identifiers(source, product.columns) if _keeps(source.columns[c].treatment)]
+        if kept:
+            raise ValueError(
+                f"{place}.columns holds direct identifiers that sources.{source.name} keeps as they are "
+                f"({_join(kept)}); give them a treatment such as `pseudonymize`"
+            )
+    if any(product.cost()) and source.budget is None:
+        raise ValueError(
+            f"sources.{source.name}.budget is needed, as {place} is differentially private; write "
+            "`budget: {epsilon: 4, delta: 1e-6}`"
+        )
+
+
+def direct_identifiers(source: Source, columns: tuple[str, ...]) -> list[str]:
+    """The columns that the spec itself calls direct identifiers, the unit's column among them."""
+    decided = {name for name, column in source.columns.items() if column.role == "direct_identifier"}
+    unit = source.columns.get(source.unit or "", ColumnDecision())
+    if source.unit is not None and unit.role is None:
+        decided.add(source.unit)
+    return [column for column in columns if column in decided]
+
+
+def check_budgets(spec: Spec) -> list[str]:
+    """What of the products' costs can never fit: against the sources' ceilings and the consumers' shares.
+
+    These are no errors of the spec's form: a run still makes the other products, and the ledger refuses these.
+    """
+    problems = [problem for source in spec.sources if (problem := _check_sum(spec, source)) is not None]
+    for consumer, product in spec.products():
+        budget = spec.source(product.source).budget
+        if budget is None:
+            continue
+        place = f"consumers.{consumer.name}.products.{product.name}.synthesizer"
+        limits = {f"sources.{product.source}.budget": budget}
+        if consumer.budget is not None:
+            limits[f"consumers.{consumer.name}.budget"] = consumer.budget.under(budget)
+        for name, limit in limits.items():
+            for part, cost, most in zip(
+                ("epsilon", "delta"), product.cost(), (limit.epsilon, limit.delta), strict=True
+            ):
+                if cost > most:
+                    problems.append(
+                        f"{place}.{part} ({cost:g}) is above {name}.{part} ({most:g}); lower it, or raise the ceiling"
+                    )
+    return problems
+
+
+def _check_sum(spec: Spec, source: Source) -> str | None:
+    """One release of each of a source's products must fit under its ceiling."""
+    costs = [Total(exact(e), exact(d)) for _, p in spec.products() if p.source == source.name for e, d in [p.cost()]]
+    planned = reduce(Total.plus, costs, NOTHING)
+    if source.budget is None or planned.fits(source.budget.exactly()):
+        return None
+    return (
+        f"sources.{source.name}.budget (epsilon {source.budget.epsilon:g}, delta {source.budget.delta:g}) is below "
+        f"what its products ask for together (epsilon {float(planned.epsilon):g}, delta {float(planned.delta):.3g}); lower "
+        "their shares, or raise the ceiling"
+    )
+
+
+def _keeps(treatment: Treatment | None) -> bool:
+    return treatment is not None and getattr(treatment, "kind", None) == "keep"
+
+
+def _join(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def nearest(word: str, known: Any, remedy: str = "") -> str:
+    """A half-sentence that names the nearest known words, for the end of a message."""
+    words = sorted(str(item) for item in known)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; known are {_join(words[:12])}" if words else remedy
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key written twice and reads ``1e-6`` as the number that it is."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise SpecError(
+                f"line {key.start_mark.line + 1}: `{key.value}` stands twice in one block; keep one of them"
+            )
+        seen.add(key.value)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def load_spec(path: Path, environ: Mapping[str, str]) -> Spec:
+    """Read and check a spec.
+
+    Args:
+        path: the YAML file; paths inside it are relative to its folder.
+        environ: what ``${NAME}`` may refer to.
+
+    Raises:
+        SpecError: one line for each thing that is wrong: the place, the rule, the remedy.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise SpecError(f"{path} does not exist; make one with `synth-assets init DIR --source FILE`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} cannot be read ({type(error).__name__}); it must be a UTF-8 text file") from None
+    return parse_spec(text, path, environ)
+
+
+def parse_spec(text: str, path: Path, environ: Mapping[str, str]) -> Spec:
+    """As :func:`load_spec`, from text; ``path`` is where it stands or will stand."""
+    try:
+        data = yaml.load(text, _Loader)  # noqa: S506 - a subclass of SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise SpecError(f"{path}: {where}not valid YAML ({getattr(error, 'problem', 'unreadable')})") from None
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    if not isinstance(data, dict):
+        raise SpecError(f"{path} must hold a mapping with `sources` and `consumers`")
+    try:
+        return Spec.model_validate({**_expand(data, environ, ""), "base": path.parent})
+    except ValidationError as error:
+        lines = [f"{path}: {line}" for line in explain(error, data)]
+        raise SpecError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _expand(value: Any, environ: Mapping[str, str], place: str) -> Any:
+    """Replace ``${NAME}`` in every text of the spec."""
+    if isinstance(value, dict):
+        return {key: _expand(item, environ, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, environ, f"{place}.{index}") for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    missing = [name for name in _VARIABLE.findall(value) if name not in environ]
+    if missing:
+        raise SpecError(f"{place.lstrip('.')}: the environment has no {missing[0]}; set it before you run")
+    return _VARIABLE.sub(lambda match: environ[match.group(1)], value)
+
+
+# -- messages --------------------------------------------------------------------------------------------------------
+
+
+def explain(error: ValidationError, data: Any) -> list[str]:
+    """One sentence for each error of pydantic; places use the names of sources, consumers and products."""
+    items = error.errors(include_url=False)
+    misspelt = {
+        (
+            item["loc"][:-1],
+            *difflib.get_close_matches(str(item["loc"][-1]), _known_keys(Spec, item["loc"][:-1]), 1, 0.5),
+        )
+        for item in items
+        if item["type"] == "extra_forbidden"
+    }
+    told = [item for item in items if item["type"] != "missing" or (item["loc"][:-1], item["loc"][-1]) not in misspelt]
+    return list(dict.fromkeys(_sentence(item, data, items) for item in told))
+
+
+def _sentence(item: Any, data: Any, items: list[Any]) -> str:
+    place, key = _place(item["loc"], data), str(item["loc"][-1]) if item["loc"] else ""
+    message = item["msg"].removeprefix("Value error, ")
+    given = item["input"]
+    match item["type"]:
+        case "extra_forbidden":
+            known = _known_keys(Spec, item["loc"][:-1])
+            return f"{_place(item['loc'][:-1], data) or 'the spec'}: unknown key `{key}`{nearest(key, known)}"
+        case "missing":
+            return f"{place}: `{key}` is missing; add it"
+        case "value_error":
+            return f"{place} {message.removeprefix(key).strip()}".strip() if place else message
+        case "union_tag_invalid":
+            tags = re.findall(r"'([a-z_]+)'", item["ctx"]["expected_tags"])
+            return f"{place}.method ({item['ctx']['tag']}) is not available{nearest(item['ctx']['tag'], tags)}"
+        case "union_tag_not_found":
+            return f"{place}: `method` is missing; write `method: mst`, for one"
+        case "literal_error":
+            same = [i for i in items if i["type"] == "literal_error" and _place(i["loc"], data) == place]
+            words = [word for i in same for word in re.findall(r"'([^']+)'", i["ctx"]["expected"])]
+            return f"{place} ({given}) is not a known word{nearest(str(given), words)}"
+        case "string_pattern_mismatch":
+            return f"{place} ({given}) must be lower-case letters, digits and _, beginning with a letter"
+        case _:
+            shown = given if isinstance(given, Scalar) else type(given).__name__
+            rule = (
+                message.replace("Input should be", "must be").replace("tuple", "list").replace("dictionary", "mapping")
+            )
+            return f"{place} ({shown}) {rule[0].lower()}{rule[1:]}"
+
+
+def _place(loc: tuple[int | str, ...], data: Any) -> str:
+    """``consumers.research.products.age.size`` for a location of pydantic; tags of unions are left out."""
+    parts: list[str] = []
+    for part in loc:
+        if isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+            named = data.get("name") if isinstance(data, dict) else None
+            parts.append(str(named if named is not None else part))
+        elif isinstance(data, dict) and part in data:
+            data = data[part]
+            parts.append(str(part))
+    return ".".join(parts)
+
+
+def _known_keys(annotation: Any, loc: tuple[int | str, ...]) -> set[str]:
+    """The fields that the models at a location know."""
+    models = list(_models(annotation))
+    if not loc:
+        return {name for model in models for name in model.model_fields if name != "base"}
+    deeper: set[str] = set()
+    for model in models:
+        field = model.model_fields.get(str(loc[0]))
+        if field is not None:
+            deeper |= _known_keys(field.annotation, loc[1:])
+    return deeper or _known_keys(annotation, loc[1:])
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Every model inside a type annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        if not isinstance(argument, str):
+            yield from _models(argument)

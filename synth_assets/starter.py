@@ -1,0 +1,156 @@
+"""A first spec for tables that nobody has described yet: the classified policy to review and one product to edit.
+
+Bounds and categories are left out on purpose. What a spec declares is taken for public knowledge; a look at the rows
+is not. A differentially private product learns them from its own budget until a person declares them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from synth_assets.classification import ColumnVerdict, classify
+from synth_assets.deidentification import resolve_treatment
+from synth_assets.errors import SpecError, sealed
+from synth_assets.ingestion import SourceFormat, open_relation
+from synth_assets.storage import quote
+
+_TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
+_PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_MOST_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class ScannedSource:
+    """One file as the scan saw it; ``unit`` is the column that names the person, if one does."""
+
+    name: str
+    path: Path
+    verdicts: tuple[ColumnVerdict, ...]
+    unit: str | None
+    many_rows: bool
+
+
+def write_starter(folder: Path, files: list[Path]) -> Path:
+    """Scan the files and write ``folder/synth.yaml``.
+
+    Raises:
+        SpecError: the spec exists already, or two files would have the same name.
+        SourceError: a file cannot be read.
+    """
+    target = folder / "synth.yaml"
+    if target.exists():
+        raise SpecError(f"{target} exists already; remove it or choose another folder")
+    scanned = [scan(file) for file in files]
+    names = [source.name for source in scanned]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(f"two files would both be source `{name}`; rename one of them")
+    text = render(scanned, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(".synth.yaml.part")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(target)
+    return target
+
+
+def scan(file: Path) -> ScannedSource:
+    """Classify the columns of a file and find the column that names the person."""
+    with sealed(f"scanning {file.name}"), duckdb.connect() as con:
+        columns = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(), "scanned")
+        verdicts = classify(con, "scanned", columns, table_name=file.stem)
+        unit = _unit(verdicts)
+        many = False
+        if unit is not None:
+            counts = con.execute(f"SELECT count({quote(unit)}), approx_count_distinct({quote(unit)}) FROM scanned")
+            rows, distinct = counts.fetchall()[0]
+            many = distinct < 0.9 * rows
+    return ScannedSource(source_name(file), file, tuple(verdicts), unit, many)
+
+
+def source_name(file: Path) -> str:
+    """A source's name from a file's."""
+    name = re.sub(r"[^a-z0-9_]+", "_", file.name.split(".")[0].lower()).strip("_")
+    return name if name[:1].isalpha() else f"source_{name}".rstrip("_")
+
+
+def _unit(verdicts: list[ColumnVerdict]) -> str | None:
+    """The first key of persons, a unique one before others."""
+    keys = [verdict for verdict in verdicts if verdict.entity_type == "person_id"]
+    unique = [verdict for verdict in keys if verdict.unique]
+    return next((verdict.column for verdict in [*unique, *keys]), None)
+
+
+def render(sources: list[ScannedSource], folder: Path) -> str:
+    """The starter as YAML with comments."""
+    lines = [
+        "# A starter to review. Each column below shows what the scan found; what you write here outranks it.",
+        "# Roles: direct_identifier, quasi_identifier, sensitive, insensitive. A column that is commented out is",
+        "# undecided and stays suppressed until you decide.",
+        "warehouse: warehouse",
+        "sources:",
+    ]
+    for source in sources:
+        lines += _render_source(source, folder)
+    return "\n".join([*lines, *_render_consumer(sources[0])]) + "\n"
+
+
+def _render_source(source: ScannedSource, folder: Path) -> list[str]:
+    path = os.path.relpath(source.path.resolve(), folder.resolve())
+    lines = [f"  - name: {source.name}", f"    path: {_scalar(path)}"]
+    if source.unit is not None:
+        lines.append(f"    unit: {_scalar(source.unit)}  # the column that says who is protected")
+        if source.many_rows:
+            lines.append(
+                "    max_rows_per_unit: 5  # rows of one person that a differentially private product may read"
+            )
+    else:
+        lines.append("    # unit: ...  # the column that says who is protected; without it each row is its own unit")
+    lines.append("    budget: {epsilon: 4, delta: 1e-6}  # the most this source may ever be charged")
+    lines.append("    columns:")
+    for verdict in source.verdicts:
+        sure = f"# {verdict.entity_type}, confidence {verdict.confidence:.2f}"
+        if verdict.role == "undecided":
+            lines.append(f"      # {_scalar(verdict.column)}: {{role: insensitive}}  {sure}, undecided")
+        else:
+            lines.append(f"      {_scalar(verdict.column)}: {{role: {verdict.role}}}  {sure}")
+    if all(verdict.role == "undecided" for verdict in source.verdicts):
+        lines[-len(source.verdicts) - 1] = "    columns: {}"
+    return lines
+
+
+def _render_consumer(source: ScannedSource) -> list[str]:
+    chosen = [verdict.column for verdict in source.verdicts if _usable(verdict, source.unit)][:_MOST_COLUMNS]
+    if not chosen:
+        return ["consumers: []  # no column is fit for a product yet: decide on columns above, then add one"]
+    return [
+        "consumers:",
+        "  - name: research",
+        "    products:",
+        f"      - name: {source.name}_table  # one product to edit: its columns, method and share of the budget",
+        f"        source: {source.name}",
+        f"        columns: [{', '.join(_scalar(column) for column in chosen)}]",
+        "        synthesizer: {method: mst, epsilon: 1, delta: 1e-9}",
+    ]
+
+
+def _usable(verdict: ColumnVerdict, unit: str | None) -> bool:
+    if (
+        verdict.role in {"undecided", "direct_identifier"}
+        or verdict.column == unit
+        or verdict.entity_type in _TEXT_TYPES
+    ):
+        return False
+    kept = resolve_treatment(verdict, is_unit=False).kind == "keep"
+    return kept and not (verdict.unique and verdict.data_type == "VARCHAR")
+
+
+def _scalar(text: str) -> str:
+    """A YAML scalar for any text."""
+    return text if _PLAIN.match(text) and text.lower() not in _YAML_WORDS else json.dumps(text, ensure_ascii=False)

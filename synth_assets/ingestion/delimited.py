@@ -28,6 +28,7 @@ from synth_assets.storage import literal, quote
 
 _HEAD = 1 << 20  # bytes of a file that settle its dialect
 _CHUNK = 1 << 22
+_MEMORY = "/proc"  # where files in memory have their paths
 _RECORDS = 1000
 _NO_DELIMITER = "\x1f"  # ASCII's unit separator: one column, whatever its cells hold
 _NATIVE = {"utf-8": "utf-8", "ascii": "utf-8", "utf-16": "utf-16", "iso8859-1": "latin-1"}
@@ -66,6 +67,11 @@ class Delimited:
             for name in dialect.names:
                 union.setdefault(name.lower(), name)
         object.__setattr__(self, "names", tuple(union.values()))
+
+    @property
+    def stable(self) -> bool:
+        """Whether every file is read where it lies."""
+        return not any(file.startswith(_MEMORY) for files in self.files.values() for file in files)
 
     def scan(self, extra: str = "ignore_errors=true") -> str:
         """SQL of the union of all files, every column as text."""
@@ -174,7 +180,7 @@ def _transcode(file: Path, encoding: str, stack: ExitStack) -> str:
         for block in iter(lambda: text.read(_CHUNK), ""):
             memory.write(block.encode())
     memory.flush()
-    return f"/proc/{os.getpid()}/fd/{memory.fileno()}"
+    return f"{_MEMORY}/{os.getpid()}/fd/{memory.fileno()}"
 
 
 def _dialect(path: Path, encoding: str, options: SourceFormat) -> Dialect | None:

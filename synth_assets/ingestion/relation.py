@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -49,6 +49,7 @@ class Opened:
         scan: FROM-able SQL; records that cannot be read are passed over.
         recording: the same, storing what is passed over in the temporary tables :data:`REJECTS` and their scans.
         readable: SQL that is false for rows that hold nothing readable.
+        stable: whether the scan stays possible after the source is closed.
     """
 
     location: Location
@@ -56,6 +57,7 @@ class Opened:
     scan: str
     recording: str
     readable: str = "true"
+    stable: bool = True
 
     def select(self) -> str:
         """SQL of all rows that can be read; cells that do not fit their column are NULL."""
@@ -162,7 +164,7 @@ def _open_csv(
     open_names = [name for name in files.names if name.lower() not in settled]
     found = infer(con, files.sample(min(FIRST, sample)), files.sample(sample), open_names, options)
     columns = tuple(_column(name, settled.get(name.lower()) or found[name]) for name in files.names)
-    return Opened(location, columns, files.scan(), files.scan(_RECORDING))
+    return Opened(location, columns, files.scan(), files.scan(_RECORDING), stable=files.stable)
 
 
 def _column(name: str, form: Form, value: str = "") -> Column:
@@ -191,7 +193,8 @@ def _open_duckdb(con: duckdb.DuckDBPyConnection, location: Location, options: So
     if location.table not in tables:
         raise SourceError(f"{location.text} has no table `{location.table}`{suggestion(str(location.table), tables)}")
     schema, name = tables[location.table]
-    return _typed(con, location, options, f"{_ATTACHED}.{quote(schema)}.{quote(name)}")
+    attached = _typed(con, location, options, f"{_ATTACHED}.{quote(schema)}.{quote(name)}")
+    return replace(attached, stable=False)
 
 
 def _typed(
@@ -241,14 +244,25 @@ def read_columns(
         return [(column.name, column.type) for column in source.columns]
 
 
-@contextmanager
 def open_relation(
-    con: duckdb.DuckDBPyConnection, location: str, base: Path, options: SourceFormat | None = None
-) -> Iterator[duckdb.DuckDBPyRelation]:
-    """A source as a DuckDB relation while the block lasts; what cannot be read is passed over.
+    con: duckdb.DuckDBPyConnection,
+    location: str,
+    base: Path,
+    options: SourceFormat | None = None,
+    name: str = "source",
+) -> list[tuple[str, str]]:
+    """Make a source queryable as the temporary view ``name``; what cannot be read is passed over.
+
+    Files are scanned again by each query. Tables of a DuckDB file, and files that had to be transcoded, are copied
+    into a temporary table instead, as they cannot stay open.
+
+    Returns:
+        Names and DuckDB types of the columns.
 
     Raises:
         SourceError: as :func:`opened`.
     """
     with opened(con, location, base, options or SourceFormat()) as source, readable(source.location):
-        yield con.sql(source.select())
+        kind = "VIEW" if source.stable else "TABLE"
+        con.execute(f"CREATE OR REPLACE TEMP {kind} {quote(name)} AS {source.select()}")
+        return [(column.name, column.type) for column in source.columns]

@@ -80,7 +80,7 @@ def schema_changes(before: Snapshot, after: Snapshot) -> tuple[SchemaChange, ...
     return (*gone, *added, *retyped)
 
 
-def ingest(  # noqa: PLR0917 - what is read, then what is made of it; callers name the last ones
+def ingest(
     con: duckdb.DuckDBPyConnection,
     location: str,
     base: Path,

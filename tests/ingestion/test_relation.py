@@ -108,12 +108,13 @@ def test_an_open_duckdb_file_is_explained(con: duckdb.DuckDBPyConnection, tmp_pa
 def test_columns_and_relation(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     name = write(tmp_path, "a.csv", "id,zip\n1,01234\n2,99999\n")
     assert read_columns(con, name, tmp_path) == [("id", "BIGINT"), ("zip", "VARCHAR")]
-    with open_relation(con, name, tmp_path) as relation:
-        assert sorted(relation.fetchall()) == [(1, "01234"), (2, "99999")]
+    assert open_relation(con, name, tmp_path, name='a "view"') == [("id", "BIGINT"), ("zip", "VARCHAR")]
+    assert con.execute('SELECT * FROM "a ""view""" ORDER BY id').fetchall() == [(1, "01234"), (2, "99999")]
     make_database(tmp_path / "x.duckdb").close()
-    for _ in range(2):
-        with open_relation(con, "x.duckdb::visits", tmp_path) as relation:
-            assert relation.aggregate("count(*)").fetchall() == [(1,)]
+    write(tmp_path, "b.csv", "name\n5 €\n", "cp1252")
+    for location, expected in (("x.duckdb::visits", 1), ("b.csv", "5 €"), ("x.duckdb::visits", 1)):
+        open_relation(con, location, tmp_path, name="again")
+        assert con.execute("FROM again").fetchall() == [(expected,)]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,7 @@ def connect(path: Path) -> Iterator[sqlite3.Connection]:
         uri = f"{path.absolute().as_uri()}?mode=rw"  # never creates a file
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as con:
             con.execute("PRAGMA synchronous = EXTRA")
-            if con.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
-                raise LedgerError(f"{path} is empty or not a ledger of this platform; {_remedy(path)}")
+            _require_whole(con, path)
             yield con
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in _BUSY_CODES:
@@ -112,6 +111,18 @@ def connect(path: Path) -> Iterator[sqlite3.Connection]:
         raise LedgerError(f"{path} cannot be read or written ({error}); {_remedy(path)}") from None
     except sqlite3.DatabaseError as error:
         raise LedgerError(f"{path} is damaged ({error}); {_remedy(path)}") from None
+
+
+def _require_whole(con: sqlite3.Connection, path: Path) -> None:
+    """Refuse another file, and one that lost its end; a reader's lock keeps writers from growing it meanwhile."""
+    con.execute("BEGIN")
+    if con.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+        raise LedgerError(f"{path} is empty or not a ledger of this platform; {_remedy(path)}")
+    (pages,), (size,) = con.execute("PRAGMA page_count").fetchone(), con.execute("PRAGMA page_size").fetchone()
+    con.execute("SELECT count(*) FROM sqlite_sequence").fetchone()  # takes the lock, and rolls back what a crash left
+    if path.stat().st_size < pages * size:
+        raise LedgerError(f"{path} lost its end; {_remedy(path)}")
+    con.execute("COMMIT")
 
 
 @contextmanager

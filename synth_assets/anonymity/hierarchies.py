@@ -118,8 +118,8 @@ def build(
     facts = con.execute(f"SELECT {base.shown}, n FROM {dictionary} ORDER BY code").fetchall()
     counts = np.array([n for _, n in facts], dtype=np.int64)
     steps = [Step("the value itself", None)] if base.raw else []
-    steps += _useful(base.make(facts))
-    if given is None or given.suppressible:
+    steps += _useful(base.make(facts), len(facts) if base.raw else 0)
+    if (given is None or given.suppressible) and (len(facts) > 1 or not steps):
         steps.append(Step(STAR, (STAR,) * len(facts)))
     if not steps:
         raise SpecError(
@@ -137,10 +137,9 @@ def _number(labels: tuple[Label, ...] | None, values: int) -> IntArray:
     return np.array([order.setdefault(label, len(order)) for label in labels], dtype=np.int64)
 
 
-def _useful(steps: list[Step]) -> list[Step]:
-    """Drop steps that say the same as the one before, or no more than '*'."""
+def _useful(steps: list[Step], before: int) -> list[Step]:
+    """Drop steps that say the same as the one before, or no more than '*'; ``before`` counts the values of level 0."""
     kept: list[Step] = []
-    before = 0
     for step in steps:
         classes = len(set(step.labels or ()))
         if classes > 1 and classes != before:

@@ -136,10 +136,11 @@ def _laplace_batch(count: int, s: int, t: int, entropy: Entropy) -> Integers:
     while active.size:
         active = active[_coins(np.ones(active.size), lambda _: Fraction(1), entropy)]
         v[active] += 1
-    magnitude = (u + t * v) // s
+    magnitude: Integers = (u + t * v) // s
     negative = entropy.words(len(u)) >> np.uint64(63) == 1
     kept = ~(negative & (magnitude == 0))
-    return np.where(negative, -magnitude, magnitude)[kept]
+    signed: Integers = np.where(negative, -magnitude, magnitude)
+    return signed[kept]
 
 
 def _gaussian_batch(count: int, variance: Fraction, t: int, entropy: Entropy) -> Integers:
@@ -214,7 +215,7 @@ class TwoSidedGeometric:
         return 2 * a / math.expm1(-1 / self.scale) ** 2
 
     def draw(self, count: int, entropy: Entropy) -> Integers:
-        """``count`` independent exact draws; 1 / scale is rounded down, by less than one part in 10^3 (scale 2^32) and usually 10^7."""
+        """``count`` independent exact draws; the scale is rounded up, by less than one part in 10^3 (10^6 below 2^24)."""
         digits = 44 if self.scale >= 1 else 24
         s, t = max(1, math.floor(2**digits / Fraction(self.scale))), 2**digits
         common = math.gcd(s, t)

@@ -34,7 +34,7 @@ def synthesizer(block: Mapping[str, Any]) -> Synthesizer:
     method = block.get("method")
     if method not in METHODS:
         raise SpecError(
-            f"synthesizer.method ({method}) must be one of the methods of this version; write {', '.join(sorted(METHODS))}"
+            f"synthesizer.method ({method}) is not a method of this version; write one of {', '.join(sorted(METHODS))}"
         )
     try:
         parsed: Synthesizer = TypeAdapter(AnySynthesizer).validate_python(dict(block))

@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from synth_assets.mechanisms import (
@@ -146,7 +147,7 @@ class Allowance:
         )
 
 
-def expected_error(variances: np.ndarray[tuple[int, ...], np.dtype[np.float64]], total: float) -> float:
+def expected_error(variances: NDArray[np.float64], total: float) -> float:
     """The expected total variation distance that noise of these variances puts on a marginal of ``total`` rows.
 
     Half the expected L1 distance of the raw answers, by E|noise| = sqrt(2 variance / pi); estimation lowers it.

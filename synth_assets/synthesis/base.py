@@ -97,7 +97,7 @@ def allowance_for(
     strangers = unknown_categories(rows.fields, known)
     if strangers and delta == 0:
         raise DomainError(
-            f"nobody declared the categories of {', '.join(strangers)}, and finding them needs a delta above 0; declare "
-            "`categories` for each, or set `delta`"
+            f"nobody declared the categories of {', '.join(strangers)}, and finding them needs a delta above 0; "
+            "declare `categories` for each, or set `delta`"
         )
     return Allowance(epsilon, delta, rows_per_unit, source, hides_categories=bool(strangers))

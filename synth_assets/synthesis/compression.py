@@ -66,22 +66,23 @@ def _pool_rare(counts: Floats, deviation: Floats, target: float) -> Groups:
 
 
 def _merge_neighbours(counts: Floats, deviation: Floats, target: float) -> Groups:
-    """Intervals of cells, left to right; a cell that is heavy by itself stays by itself."""
+    """Intervals of cells, left to right; a cell that is heavy by itself stays by itself.
+
+    What is left over before a heavy cell joins the interval to its left, if there is one and the rest is no more than
+    noise; else it is an interval of its own.
+    """
     labels = np.zeros(len(counts), dtype=np.int64)
-    label, mass, variance, start = 0, 0.0, 0.0, 0
+    label, mass, variance, start, joins = 0, 0.0, 0.0, 0, False
     for cell, (count, sd) in enumerate(zip(counts, deviation, strict=True)):
-        if count >= max(SIGNIFICANT * sd, target):
-            if cell > start and mass < SIGNIFICANT * np.sqrt(variance) and label > 0:
-                labels[start:cell] = label - 1
-            elif cell > start:
-                label += 1
-            labels[cell] = label
-            label, mass, variance, start = label + 1, 0.0, 0.0, cell + 1
-            continue
+        heavy = count >= max(SIGNIFICANT * sd, target)
+        if heavy and cell > start:
+            slight = mass < SIGNIFICANT * np.sqrt(variance)
+            labels[start:cell] = label - 1 if joins and slight else label
+            label += not (joins and slight)
         labels[cell] = label
-        mass, variance = mass + count, variance + sd**2
-        if mass >= max(SIGNIFICANT * np.sqrt(variance), target):
-            label, mass, variance, start = label + 1, 0.0, 0.0, cell + 1
+        mass, variance = (count, sd**2) if heavy else (mass + count, variance + sd**2)
+        if heavy or mass >= max(SIGNIFICANT * np.sqrt(variance), target):
+            label, mass, variance, start, joins = label + 1, 0.0, 0.0, cell + 1, not heavy
     return _renumbered(labels)
 
 
@@ -93,8 +94,8 @@ def _renumbered(labels: Groups) -> Groups:
 
 def _grouped(measured: Measured, group_of: Groups) -> Compressed:
     size = int(group_of.max(initial=0)) + 1
-    counts = np.bincount(group_of, weights=measured.counts, minlength=size)
-    variances = np.bincount(group_of, weights=measured.variances, minlength=size)
+    counts = np.bincount(group_of, weights=measured.counts, minlength=size).astype(np.float64)
+    variances = np.bincount(group_of, weights=measured.variances, minlength=size).astype(np.float64)
     return Compressed(group_of, counts, variances, _within(measured, group_of, size))
 
 

@@ -19,7 +19,7 @@ Codes = NDArray[np.int64]
 Edge = tuple[int, int]
 
 MAX_STEPS = 1500
-TOLERANCE = 1e-5
+TOLERANCE = 1e-3
 """Estimation ends when ten steps together lower the loss by less than this share of it."""
 
 

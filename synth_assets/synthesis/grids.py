@@ -61,7 +61,7 @@ def _span(octave: int, whole: bool) -> tuple[float, float]:
 
 
 def refine(octaves: list[int], whole: bool, cells: int = FINE_CELLS) -> Floats:
-    """Edges that cut each octave of ``octaves`` (rising, not empty) into equal parts and leave each gap in one piece."""
+    """Edges that cut each octave (rising, not empty) into equal parts and leave each gap in one piece."""
     parts = max(1, cells // len(octaves))
     edges: set[float] = set()
     for octave in octaves:

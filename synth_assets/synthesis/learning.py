@@ -3,7 +3,7 @@
 Per column, out of the column's equal share of what this stage may spend:
 
 * declared, or boolean: one noisy histogram of its cells;
-* a number, date or timestamp without bounds: a fifth of the share on octaves (see
+* a number, date or timestamp without bounds: three tenths of the share on octaves (see
   :mod:`~synth_assets.synthesis.grids`), the rest on one noisy histogram over a fine grid within those found;
 * anything else: one noisy histogram of the values that occur, of which only those above a threshold become categories
   (stability histogram: Korolova et al. 2009; Bun, Nissim and Stemmer 2016). The same histogram is the column's
@@ -29,7 +29,7 @@ from synth_assets.synthesis.marginals import SmallCodes, absent, code_rows, coun
 from synth_assets.synthesis.schema import Field
 from synth_assets.synthesis.table import Rows
 
-OCTAVE_SHARE = Fraction(1, 5)
+OCTAVE_SHARE = Fraction(3, 10)
 COUNT_SHARE = Fraction(1, 50)
 FALSE_OCTAVE = 0.01
 """The probability that noise alone makes an octave stand out, per column."""
@@ -81,17 +81,21 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
         found[i] = _stable(rows, i, allowance, each, Fraction(1, len(strangers)))
     resolved = [found[i].attribute if i in found else a for i, a in enumerate(known)]
     scaled = [i for i, attribute in enumerate(resolved) if attribute is None]
-    for i, edges in zip(scaled, _octaves(rows, scaled, allowance, each * OCTAVE_SHARE), strict=True):
-        resolved[i] = Numeric(field=rows.fields[i], edges=tuple(edges))
+    octaves = dict(zip(scaled, _octaves(rows, scaled, allowance, each * OCTAVE_SHARE), strict=True))
+    for i, octave in octaves.items():
+        resolved[i] = Numeric(field=rows.fields[i], edges=tuple(octave.edges))
     attributes = [attribute for attribute in resolved if attribute is not None]
     codes = code_rows(rows, attributes)
     for i, attribute in enumerate(attributes):
         if i in found:
             continue
-        paid = each * (1 - OCTAVE_SHARE) if i in scaled else each
+        paid = each * (1 - OCTAVE_SHARE) if i in octaves else each
         noisy = allowance.measure(count_one(codes[i], attribute.cells), paid, f"column {attribute.field.name}")
         variance = max(allowance.noise(paid).variance, 1e-9)
-        found[i] = Measured(attribute, noisy.astype(np.float64), np.full(len(noisy), variance))
+        counts = noisy.astype(np.float64)
+        if i in octaves:
+            counts = octaves[i].reconcile(counts, variance, attribute.field.whole)
+        found[i] = Measured(attribute, counts, np.full(len(noisy), variance))
         total, precision = _combined(total, precision, float(noisy.sum()), len(noisy) * variance)
     columns = tuple(_with_other(found[i], total, 1 / precision) for i in range(len(attributes)))
     return Learned(columns, max(total, 0.0), codes)
@@ -183,13 +187,58 @@ def _stable(rows: Rows, i: int, allowance: Allowance, share: Fraction, delta_sha
     return Measured(attribute, np.array([*kept, *tail]), np.array([variance] * len(kept) + tail_variance))
 
 
-def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fraction) -> list[Floats]:
-    """Edges for columns without bounds: the octaves whose noisy counts stand out, cut finely.
+@dataclass(frozen=True)
+class _Octaves:
+    """The noisy octaves of one column, and the edges that the standing ones give."""
 
-    Where none does, one cell: zero.
+    counts: Floats
+    variance: float
+    edges: Floats
+
+    def reconcile(self, noisy: Floats, variance: float, whole: bool) -> Floats:
+        """Fine counts shifted so that each octave holds the best of its two estimates (Hay et al. 2010, section 4)."""
+        cells = len(self.edges) - 1
+        octave = octaves_of(self.edges[:-1], whole)
+        size = np.bincount(octave, minlength=len(self.counts))
+        held = np.bincount(octave, weights=noisy[:cells], minlength=len(self.counts))
+        first, last = int(octave[0]), int(octave[-1])
+        owner = _owners(size, first, last)
+        told = np.bincount(owner, weights=self.counts, minlength=len(self.counts))
+        spread = np.bincount(owner, minlength=len(self.counts)) * self.variance
+        trust = size * variance / (size * variance + np.maximum(spread, 1e-9))
+        shift = trust * (told - held) / np.maximum(size, 1)
+        out = noisy.copy()
+        out[:cells] += shift[octave]
+        return out
+
+
+def _owners(size: NDArray[np.int64], first: int, last: int) -> NDArray[np.int64]:
+    """For each octave the one in whose cells its rows are counted: itself, the last before it, or the end's."""
+    places = np.where(size > 0, np.arange(len(size)), -1)
+    owner = np.maximum.accumulate(places)
+    return np.clip(owner, first, last)
+
+
+def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fraction) -> list[_Octaves]:
+    """The noisy octaves of columns without bounds; those that stand out are cut finely.
+
+    Where none does, there is one cell: zero.
     """
     if not columns:
         return []
+    fields = [rows.fields[i] for i in columns]
+    found = []
+    variance = max(allowance.noise(share).variance, 1e-9)
+    for field, histogram in zip(fields, _count_octaves(rows, columns), strict=True):
+        noisy = allowance.measure(histogram, share, f"octaves of column {field.name}")
+        threshold = threshold_for(allowance.noise(share), FALSE_OCTAVE / len(histogram))
+        standing = np.flatnonzero(noisy >= threshold).tolist()
+        edges = refine(standing or [len(histogram) // 2], field.whole)
+        found.append(_Octaves(noisy.astype(np.float64), variance, edges))
+    return found
+
+
+def _count_octaves(rows: Rows, columns: list[int]) -> list[NDArray[np.int64]]:
     fields = [rows.fields[i] for i in columns]
     counts = [np.zeros(octave_count(field.whole), dtype=np.int64) for field in fields]
     chosen = ", ".join(f"{f.on_grid(f'c{i}')} AS c{i}" for i, f in zip(columns, fields, strict=True))
@@ -198,10 +247,4 @@ def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fracti
             values = block.iloc[:, k].to_numpy(dtype=np.float64)
             places = octaves_of(values[np.isfinite(values)], field.whole)
             counts[k] += np.bincount(places, minlength=len(counts[k]))
-    edges = []
-    for field, histogram in zip(fields, counts, strict=True):
-        noisy = allowance.measure(histogram, share, f"octaves of column {field.name}")
-        threshold = threshold_for(allowance.noise(share), FALSE_OCTAVE / len(histogram))
-        standing = np.flatnonzero(noisy >= threshold).tolist()
-        edges.append(refine(standing or [len(histogram) // 2], field.whole))
-    return edges
+    return counts

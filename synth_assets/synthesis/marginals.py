@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_assets.storage import literal
-from synth_assets.synthesis.attributes import Attribute, Categorical, Numeric
+from synth_assets.synthesis.attributes import Attribute, Numeric
 from synth_assets.synthesis.grids import locate
 from synth_assets.synthesis.table import Rows
 

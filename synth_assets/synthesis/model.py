@@ -120,7 +120,9 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write one file: JSON and plain arrays in a zip (numpy's ``npz``), nothing that could run."""
-        arrays = {"facts": np.frombuffer(self._facts.model_dump_json().encode(), dtype=np.uint8)}
+        arrays: dict[str, NDArray[Any]] = {
+            "facts": np.frombuffer(self._facts.model_dump_json().encode(), dtype=np.uint8)
+        }
         parts = zip(self._forest.conditionals, self._groups, self._within, strict=True)
         for i, (conditional, groups, within) in enumerate(parts):
             arrays |= {f"conditional_{i}": conditional, f"groups_{i}": groups, f"within_{i}": within}

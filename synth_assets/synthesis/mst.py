@@ -14,6 +14,7 @@ from itertools import combinations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import Integers, NoiseSource
@@ -32,6 +33,9 @@ SELECTION = Fraction(1, 10)
 PAIRS = Fraction(6, 10)
 GROUP_NOISE = 4.0
 """A group of cells holds about this many standard deviations of a pair's noise, at least."""
+
+
+Floats = NDArray[np.float64]
 
 
 class MST(Synthesizer):
@@ -93,13 +97,13 @@ def _measure_tree(
     return pairs
 
 
-def _shares(groups: Compressed) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _shares(groups: Compressed) -> Floats:
     """The noisy marginal as shares, for the independent estimate."""
     counts = np.maximum(groups.counts, 0)
     return counts / counts.sum() if counts.sum() > 0 else np.full(groups.size, 1 / groups.size)
 
 
-def _score(counts: Integers, guess: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> int:
+def _score(counts: Integers, guess: Floats) -> int:
     """The L1 distance of the counts from a public guess, in rows times FIXED_POINT, exactly.
 
     The guess is rounded before rows are compared with it, so that one row moves the distance by one row at the most.

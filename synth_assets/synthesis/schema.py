@@ -114,7 +114,7 @@ class Field(BaseModel):
         """Values in units, with a mask of missing ones, as a pandas column of the right type."""
         import pandas as pd
 
-        plain = self.dtype or _natural(self)
+        plain: Any = self.dtype or _natural(self)
         if plain == "object" and self.kind not in ("uuid", "time"):
             return pd.Series(_objects(self, units, missing), dtype="object")
         if self.kind in ("text", "uuid", "time"):
@@ -204,7 +204,7 @@ def _natural(field: Field) -> str:
     }.get(kind, "object")
 
 
-def _number_series(numbers: NDArray[Any], missing: NDArray[np.bool_], plain: str, natural: bool) -> pd.Series[Any]:
+def _number_series(numbers: NDArray[Any], missing: NDArray[np.bool_], plain: Any, natural: bool) -> pd.Series[Any]:
     """Numbers or booleans; where DuckDB's own type cannot hold a missing value, the nullable one of pandas."""
     import pandas as pd
 
@@ -236,7 +236,7 @@ def _clipped(units: NDArray[Any], dtype: str) -> NDArray[Any]:
     return np.clip(units, float(limits.min), top).astype(dtype)
 
 
-def _moments(field: Field, units: NDArray[Any], missing: NDArray[np.bool_], plain: str) -> pd.Series[Any]:
+def _moments(field: Field, units: NDArray[Any], missing: NDArray[np.bool_], plain: Any) -> pd.Series[Any]:
     import pandas as pd
 
     resolution = "D" if field.kind == "date" else "us"

@@ -95,12 +95,14 @@ def _snapshot(relation: duckdb.DuckDBPyRelation, fields: tuple[Field, ...]) -> I
     _check_names(fields)
     name = f"rows_{uuid4().hex}"
     chosen = ", ".join(f"{quote(column)} AS c{i}" for i, column in enumerate(relation.columns))
-    relation.query(f"{name}_view", f"CREATE TEMP TABLE {name} AS SELECT {chosen} FROM {name}_view")
+    view = f"{name}_view"
+    relation.query(view, f"CREATE TEMP TABLE {name} AS SELECT {chosen} FROM {view}")
+    snapshot = relation.query(view, f"SELECT * FROM temp.{name}")
     try:
-        yield Rows(relation, fields, name)
+        yield Rows(snapshot, fields, name)
     finally:
-        relation.query(f"{name}_view", f"DROP TABLE temp.{name}")
-        relation.query(f"{name}_view", f"DROP VIEW temp.{name}_view")
+        snapshot.query(view, f"DROP TABLE temp.{name}")
+        relation.query(view, f"DROP VIEW IF EXISTS temp.{view}")
 
 
 def _fields(relation: duckdb.DuckDBPyRelation) -> tuple[Field, ...]:
@@ -123,7 +125,8 @@ def _from_path(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[duckdb.DuckD
         relation = readers[path.suffix.lower()](str(path))
     except duckdb.Error as error:
         raise SourceError(
-            f"table {path.name} cannot be read as {path.suffix} ({type(error).__name__}); check that it exists and is whole"
+            f"table {path.name} cannot be read as {path.suffix} ({type(error).__name__}); "
+            "check that it exists and is whole"
         ) from None
     return relation, _fields(relation)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field as Setting
 
 from synth_assets.domain import Domain
@@ -16,6 +17,8 @@ from synth_assets.synthesis.learning import declared
 from synth_assets.synthesis.model import Facts, Model
 from synth_assets.synthesis.schema import Field
 from synth_assets.synthesis.table import Rows
+
+Floats = NDArray[np.float64]
 
 _DEFAULT_STEPS = {"integer": (0, 100), "decimal": (0, 100), "date": (0, 20_000), "timestamp": (0, 20_000 * 86_400)}
 _DEFAULT_TEXTS = tuple(f"value_{i}" for i in range(10))
@@ -68,12 +71,13 @@ def _public(field: Field, known: Attribute | None) -> Attribute:
     return Categorical(field=field, values=_DEFAULT_TEXTS if field.kind == "text" else ())
 
 
-def _weights(attribute: Attribute) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Equal chances for equal stretches of a scale, and for the categories; a reserved cell only if there is no other."""
+def _weights(attribute: Attribute) -> Floats:
+    """Equal chances for equal stretches of a scale, and for categories; a reserved cell only where there is none."""
     weights = np.zeros(attribute.cells)
     if isinstance(attribute, Numeric):
         widths = np.diff(np.array(attribute.edges))
         weights[: len(widths)] = widths
     else:
         weights[: len(attribute.values) or 1] = 1.0
-    return weights / weights.sum()
+    shares: Floats = weights / weights.sum()
+    return shares

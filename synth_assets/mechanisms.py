@@ -81,8 +81,8 @@ def _exp_bounds(exponent: Fraction, bits: int) -> tuple[int, int]:
     up = Context(prec=precision, rounding=ROUND_CEILING, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
     above = up.divide(Decimal(exponent.numerator), Decimal(exponent.denominator))
     below = down.divide(Decimal(exponent.numerator), Decimal(exponent.denominator))
-    low = down.next_minus(down.exp(-above))
-    high = up.next_plus(up.exp(-below))
+    low = down.next_minus(down.exp(above.copy_negate()))
+    high = up.next_plus(up.exp(below.copy_negate()))
     return math.floor(Fraction(low) * 2**bits), math.ceil(Fraction(high) * 2**bits)
 
 
@@ -140,7 +140,8 @@ def _laplace_batch(count: int, s: int, t: int, entropy: Entropy) -> Integers:
     negative = entropy.words(len(u)) >> np.uint64(63) == 1
     kept = ~(negative & (magnitude == 0))
     signed: Integers = np.where(negative, -magnitude, magnitude)
-    return signed[kept]
+    drawn: Integers = signed[kept]
+    return drawn
 
 
 def _gaussian_batch(count: int, variance: Fraction, t: int, entropy: Entropy) -> Integers:
@@ -215,7 +216,7 @@ class TwoSidedGeometric:
         return 2 * a / math.expm1(-1 / self.scale) ** 2
 
     def draw(self, count: int, entropy: Entropy) -> Integers:
-        """``count`` independent exact draws; the scale is rounded up, by less than one part in 10^3 (10^6 below 2^24)."""
+        """``count`` independent exact draws; the scale is rounded up, by one part in 10^3 at most."""
         digits = 44 if self.scale >= 1 else 24
         s, t = max(1, math.floor(2**digits / Fraction(self.scale))), 2**digits
         common = math.gcd(s, t)

@@ -25,9 +25,9 @@ PoolName = Literal[
 ]  # fmt: skip
 
 _HEADS: tuple[str, ...] = (
-    *("Ael", "Bel", "Bram", "Cael", "Cor", "Dael", "Dor", "Eld", "Elm", "Fael", "Fen", "Gael", "Gil", "Hael", "Hal"),
-    *("Ild", "Jor", "Kael", "Kel", "Lor", "Lun", "Mael", "Mor", "Nael", "Nor", "Oel", "Ork", "Pael", "Pel", "Quen"),
-    *("Rael", "Ros", "Sael", "Sel", "Tael", "Thal", "Uld", "Ul", "Vael", "Vel", "Wael", "Wen", "Xan", "Yael", "Yor"),
+    *("Ael", "Ylv", "Bram", "Cael", "Cor", "Dael", "Dor", "Eld", "Elm", "Fael", "Fen", "Gael", "Gil", "Hael", "Hal"),
+    *("Ild", "Jor", "Kael", "Kel", "Lor", "Lun", "Mael", "Mor", "Nael", "Thrael", "Oel", "Ork", "Pael", "Gryn", "Quen"),
+    *("Rael", "Dwyr", "Sael", "Sel", "Tael", "Thal", "Uld", "Ulv", "Vael", "Vel", "Wael", "Wen", "Xan", "Yael", "Yor"),
     *("Zael", "Zel", "Brun", "Cren", "Drun", "Fral", "Gwen", "Hrol", "Krel", "Mund", "Nyl", "Pryn", "Rhun", "Skel"),
     *("Tryn", "Vorn", "Wyl", "Ziv"),
 )
@@ -83,7 +83,8 @@ def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
     female, male = _given_names(locale, "female"), _given_names(locale, "male")
     last = _surnames(locale)
     latin = all(_ascii(word) for word in last)
-    heads = tuple(head for head in _HEADS if head not in set(last)) if latin else last
+    real = {word.lower() for word in last}
+    heads = tuple(head for head in _HEADS if not _begins_real(head.lower(), real)) if latin else last
     return {
         "female": female,
         "male": male,
@@ -102,6 +103,11 @@ def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
         or _listed("company", "en_US", "company_suffixes"),
         "job": _listed_or_english("job", locale, "jobs"),
     }
+
+
+def _begins_real(head: str, surnames: set[str]) -> bool:
+    """Whether a head with or without a surname behind it makes a surname that exists."""
+    return any(word.startswith(head) and (word == head or word[len(head) :] in surnames) for word in surnames)
 
 
 def _given_names(locale: str, gender: str) -> tuple[str, ...]:

@@ -1,0 +1,140 @@
+"""Invented values: their form, their ranges, and that the pools bring the words they promise."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+import duckdb
+import pytest
+from stdnum import iban, luhn
+
+from synth_assets.deidentification.fakes import Digits, fake_expression, female_expression
+from synth_assets.deidentification.pools import Pools
+from synth_assets.deidentification.treatments import FakeKind
+from synth_assets.errors import SpecError
+
+_MANY = "(SELECT upper(sha256('identity' || i)) AS h, i % 2 = 0 AS f, 'v' || i AS v FROM range(3000) AS r(i))"
+
+
+@pytest.fixture(scope="module")
+def pools(con: duckdb.DuckDBPyConnection) -> Pools:
+    pools = Pools("en_US")
+    pools.install(con)
+    return pools
+
+
+def fakes(con: duckdb.DuckDBPyConnection, pools: Pools, kind: FakeKind, digits: Digits | None = None) -> list[str]:
+    expression = fake_expression(kind, digits or Digits("h", "h", "f", "v"), pools)
+    return [str(row[0]) for row in con.execute(f"SELECT {expression} FROM {_MANY} ORDER BY v").fetchall()]
+
+
+def test_social_security_numbers_were_never_issued(con: duckdb.DuckDBPyConnection, pools: Pools) -> None:
+    made = fakes(con, pools, "national_id")
+    assert len(set(made)) > 2990
+    for number in made:
+        area, group, _ = re.fullmatch(r"(\d{3})-(\d{2})-(\d{4})", number).groups()  # type: ignore[union-attr]
+        assert area in ("000", "666") or (group == "00" and area < "900")
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0, "000-00-0000"),
+        (1_234_567, "666-23-4567"),
+        (2_000_000, "001-00-0000"),
+        (2_000_000 + 664 * 10_000 + 5, "665-00-0005"),
+        (2_000_000 + 665 * 10_000, "667-00-0000"),
+        (10_979_999, "899-00-9999"),
+    ],
+)
+def test_social_security_ranges_join_without_gaps(
+    con: duckdb.DuckDBPyConnection, pools: Pools, number: int, expected: str
+) -> None:
+    digest = f"'{number:016X}' || repeat('0', 48)"
+    assert con.execute(f"SELECT {fake_expression('national_id', Digits(digest, digest), pools)}").fetchall() == [
+        (expected,)
+    ]
+
+
+def test_numbers_with_checks_pass_them_and_belong_to_nobody(con: duckdb.DuckDBPyConnection, pools: Pools) -> None:
+    for account in fakes(con, pools, "iban"):
+        assert iban.calc_check_digits(account) == account[2:4]
+        assert account.startswith("XX")
+        assert len(account) == 22
+    for card in fakes(con, pools, "credit_card"):
+        assert luhn.is_valid(card)
+        assert re.fullmatch(r"0\d{15}", card)
+    for phone in fakes(con, pools, "phone"):
+        assert re.fullmatch(r"\+999( \d{3}){4}", phone)
+    for address in fakes(con, pools, "ip_address"):
+        assert ipaddress.ip_address(address) in ipaddress.ip_network("240.0.0.0/4")
+    for address in fakes(con, pools, "ip_address", Digits("h", "h", "f", "'::1'")):
+        assert ipaddress.ip_address(address) in ipaddress.ip_network("2001:db8::/32")
+
+
+def test_mail_addresses_are_made_of_the_name(con: duckdb.DuckDBPyConnection, pools: Pools) -> None:
+    names = fakes(con, pools, "name")
+    for name, first, last, mail in zip(
+        names, fakes(con, pools, "first_name"), fakes(con, pools, "last_name"), fakes(con, pools, "email"), strict=True
+    ):
+        assert name == f"{first} {last}"
+        assert re.fullmatch(rf"{first.lower()}\.{last.lower()}\.[0-9a-f]{{10}}@example\.(org|com|net)", mail)
+
+
+def test_given_names_follow_the_gender(con: duckdb.DuckDBPyConnection, pools: Pools) -> None:
+    women = set(fakes(con, pools, "first_name", Digits("h", "h", "true")))
+    men = set(fakes(con, pools, "first_name", Digits("h", "h", "false")))
+    unknown = set(fakes(con, pools, "first_name", Digits("h", "h")))
+    assert women <= set(pools.words["female"])
+    assert men <= set(pools.words["male"])
+    assert len(women) > 300
+    assert len(men) > 250
+    assert unknown - women
+    assert unknown - men
+
+
+def test_surnames_are_no_real_ones(pools: Pools) -> None:
+    real = set(pools.words["last"])
+    invented = {(head + last).lower() for head in pools.words["head"] for last in pools.words["last"]}
+    assert len(invented) > 60_000
+    assert not invented & real
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("street_address", r"\d{1,4} \w+ [A-Z][a-z]+"),
+        ("address", r"\d{1,4} \w+ [A-Z][a-z]+, .+ \d{5}"),
+        ("postcode", r"\d{5}"),
+        ("username", r"[a-z]+[0-9a-f]{10}"),
+        ("middle_name", r"[A-Z][a-z]+"),
+        ("company", r"\w+ .+"),
+        ("city", r".+"),
+        ("region", r".+"),
+        ("country", r".+"),
+        ("job", r".+"),
+    ],
+)
+def test_form(con: duckdb.DuckDBPyConnection, pools: Pools, kind: FakeKind, form: str) -> None:
+    made = fakes(con, pools, kind)
+    assert all(re.fullmatch(form, value) for value in made)
+    assert len(set(made)) > 30
+
+
+def test_words_for_genders(con: duckdb.DuckDBPyConnection) -> None:
+    words = ["Female", " f ", "W", "männlich", "M", "other", "", None]
+    rows = con.execute(f"SELECT {female_expression('w')} FROM (SELECT unnest($1) AS w)", [words]).fetchall()
+    assert [row[0] for row in rows] == [True, True, True, False, False, None, None, None]
+
+
+def test_pools_of_a_locale_are_the_same_every_time() -> None:
+    german = Pools("de_DE")
+    assert german.digest == Pools("de_DE").digest != Pools("en_US").digest
+    assert "Jürgen" in german.words["male"]
+    assert "jurgen" in german.words["male_ascii"]
+    japanese = Pools("ja_JP")
+    assert all(japanese.words.values())
+    assert all(word.isascii() for word in japanese.words["last_ascii"])
+    with pytest.raises(SpecError, match="xx_XX"):
+        Pools("xx_XX")

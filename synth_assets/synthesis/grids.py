@@ -48,16 +48,22 @@ def octaves_of(values: Floats, whole: bool) -> Cells:
     return np.where(values == 0, 0, np.sign(values).astype(np.int64) * rank) + (high - low + 1)
 
 
+def _after(value: float, whole: bool) -> float:
+    """The next number of the grid that a float can tell from ``value``."""
+    following = float(np.nextafter(value, np.inf))
+    return max(value + 1, following) if whole else following
+
+
 def _span(octave: int, whole: bool) -> tuple[float, float]:
     """The half-open interval of an octave; the intervals of negative octaves are open below."""
     low, high = exponents(whole)
     signed = octave - (high - low + 1)
     if signed == 0:
-        return 0.0, 1.0 if whole else float(np.nextafter(0, 1))
+        return 0.0, _after(0.0, whole)
     start, end = 2.0 ** (low + abs(signed) - 1), 2.0 ** (low + abs(signed))
     if signed > 0:
         return start, end
-    return (1 - end, 1 - start) if whole else (float(np.nextafter(-end, 0)), float(np.nextafter(-start, 0)))
+    return _after(-end, whole), _after(-start, whole)
 
 
 def refine(octaves: list[int], whole: bool, cells: int = FINE_CELLS) -> Floats:
@@ -76,13 +82,13 @@ def between(low: float, high: float, whole: bool, bins: int | None, cells: int =
     With ``bins``, that many cells of equal width. Without, one cell for each whole number of a small range; else equal
     cells and, of their own, the cells of 0 and of the two bounds, where clamping and counting heap values up.
     """
-    end = high + 1 if whole else float(np.nextafter(high, np.inf))
+    end = _after(high, whole)
     if bins is not None:
         return np.array(_equal(low, end, bins, whole))
     edges = set(_equal(low, end, cells, whole))
     for spike in (low, 0.0, high):
         if low <= spike <= high:
-            edges.update((spike, spike + 1 if whole else float(np.nextafter(spike, np.inf))))
+            edges.update((spike, _after(spike, whole)))
     return np.array(sorted(edge for edge in edges if low <= edge <= end))
 
 

@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from synth_assets.domain import Column, Domain, as_instant
+from synth_assets.domain import MAX_CATEGORIES, Column, Domain, as_instant
 from synth_assets.errors import DomainError
 from synth_assets.mechanisms import threshold_for
 from synth_assets.storage import literal
@@ -139,7 +139,8 @@ def _declared_edges(field: Field, column: Column) -> Floats:
         fitting = "dates" if dated else "numbers"
         rule = f"its bounds must be {fitting}" if field.ordered else "bounds are for numbers, dates and timestamps"
         raise DomainError(f"column {field.name} is of type {field.type}: {rule}; correct or remove them")
-    first, last = (field.step_of(i if i is not None else float(b)) for i, b in zip(instants, (low, high), strict=True))
+    numbers = [b if isinstance(b, int | float) else 0 for b in (low, high)]
+    first, last = (field.step_of(n if i is None else i) for i, n in zip(instants, numbers, strict=True))
     if field.whole:
         first, last = float(np.ceil(first)), float(np.floor(last))
         if last < first:
@@ -168,13 +169,14 @@ def _stable(rows: Rows, i: int, allowance: Allowance, share: Fraction, delta_sha
     """Find and measure the categories of column ``i``."""
     field = rows.fields[i]
     threshold = allowance.threshold(share, delta_share)
-    groups = f"SELECT CAST(c{i} AS VARCHAR) AS text, count(*) AS n FROM {rows.source} WHERE NOT {absent(field.kind, f'c{i}')} GROUP BY ALL"
-    name = f"groups_{i}"
-    counted = rows.kept(name, f"SELECT row_number() OVER () - 1 AS id, text, n FROM ({groups})")
+    missing = absent(field.kind, f"c{i}")
+    groups = f"SELECT CAST(c{i} AS VARCHAR) AS text, count(*) AS n FROM {rows.source} WHERE NOT {missing} GROUP BY ALL"
+    counted = rows.kept(f"groups_{i}", f"SELECT row_number() OVER () - 1 AS id, text, n FROM ({groups})")
     counts = rows.numbers(f"SELECT n FROM {counted} ORDER BY id")["n"].astype(np.int64)
-    nulls = rows.numbers(f"SELECT count(*) AS n FROM {rows.source} WHERE {absent(field.kind, f'c{i}')}")["n"]
-    noisy = allowance.measure(np.append(counts, nulls.astype(np.int64)), share, f"categories of column {field.name}")
+    nulls = rows.numbers(f"SELECT count(*) AS n FROM {rows.source} WHERE {missing}")["n"].astype(np.int64)
+    noisy = allowance.measure(np.append(counts, nulls), share, f"categories of column {field.name}")
     passing = np.flatnonzero(noisy[:-1] >= threshold)
+    passing = passing[np.argsort(-noisy[passing], kind="stable")][:MAX_CATEGORIES]
     wanted = ", ".join(str(p) for p in passing) or "-1"
     named = dict(rows.query(f"SELECT text, id FROM {counted} WHERE id IN ({wanted}) ORDER BY text").fetchall())
     rows.dropped(counted)

@@ -138,7 +138,15 @@ class Model:
                 facts = TypeAdapter(Facts).validate_json(bytes(arrays["facts"]))
                 columns = range(len(facts.attributes))
                 parts = [tuple(arrays[f"{k}_{i}"] for i in columns) for k in ("conditional", "groups", "within")]
-        except (OSError, ValueError, KeyError, ValidationError, json.JSONDecodeError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            ValidationError,
+            json.JSONDecodeError,
+            zipfile.BadZipFile,
+        ) as error:
             raise SourceError(
                 f"{Path(path).name} is not a saved model ({type(error).__name__}); write it with `model.save(path)`"
             ) from None

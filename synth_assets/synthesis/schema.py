@@ -215,7 +215,9 @@ def _number_series(numbers: NDArray[Any], missing: NDArray[np.bool_], plain: Any
     if natural and missing.any():
         plain = _NULLABLE.get(plain, plain)
     if missing.any() or plain not in _NULLABLE:
-        return pd.Series(pd.array(np.where(missing, None, numbers.astype(object)), dtype=plain))
+        objects = numbers.astype(object)
+        objects[missing] = None
+        return pd.Series(pd.array(objects, dtype=plain))
     return pd.Series(numbers).astype(plain)
 
 
@@ -233,14 +235,28 @@ def _clipped(units: NDArray[Any], dtype: str) -> NDArray[Any]:
         return units
     limits = np.iinfo(dtype)
     top = float(limits.max) if limits.bits < 53 else np.nextafter(float(limits.max), 0)
-    return np.clip(units, float(limits.min), top).astype(dtype)
+    whole: NDArray[Any] = np.clip(units, float(limits.min), top).astype(dtype)
+    return whole
+
+
+_YEARS = {"D": (-719_162, 2_932_896), "us": (-719_162 * 86_400_000_000, 2_932_897 * 86_400_000_000 - 1)}
+"""The years 1 to 9999, which every table can hold, in days and in microseconds since 1970-01-01."""
+_NANOSECONDS = (np.datetime64("1677-09-22", "us"), np.datetime64("2262-04-11", "us"))
+
+
+def _instants(field: Field, units: NDArray[Any]) -> NDArray[Any]:
+    """Units as days or microseconds of numpy, kept within the years that can be written."""
+    resolution = "D" if field.kind == "date" else "us"
+    kept: NDArray[Any] = np.clip(units, *_YEARS[resolution]).astype(np.int64)
+    return kept.astype(f"datetime64[{resolution}]")
 
 
 def _moments(field: Field, units: NDArray[Any], missing: NDArray[np.bool_], plain: Any) -> pd.Series[Any]:
     import pandas as pd
 
-    resolution = "D" if field.kind == "date" else "us"
-    moments = units.astype(np.int64).astype(f"datetime64[{resolution}]").astype("datetime64[us]")
+    moments = _instants(field, units).astype("datetime64[us]")
+    if "[ns" in plain:
+        moments = np.clip(moments, *_NANOSECONDS)
     moments[missing] = np.datetime64("NaT")
     series = pd.Series(moments)
     return series.dt.tz_localize("UTC").astype(plain) if "," in plain else series.astype(plain)
@@ -249,8 +265,7 @@ def _moments(field: Field, units: NDArray[Any], missing: NDArray[np.bool_], plai
 def _objects(field: Field, units: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.object_]:
     """The Python objects that a pandas column of type ``object`` holds."""
     if field.kind in ("date", "timestamp"):
-        resolution = "D" if field.kind == "date" else "us"
-        out = units.astype(np.int64).astype(f"datetime64[{resolution}]").astype(object)
+        out = _instants(field, units).astype(object)
     elif field.kind == "decimal":
         digits = _digits(field.type)
         distinct, places = np.unique(units, return_inverse=True)

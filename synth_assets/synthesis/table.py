@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _VECTORS = 64
 """Vectors of 2,048 rows that one block holds; small enough to stay in the cache, large enough for numpy."""
 
+_NO_COLUMN = "the table has no column; choose at least one"
+
 BOOKKEEPING = ("__unit", "__control")
 
 
@@ -136,6 +138,8 @@ def _from_frame(con: duckdb.DuckDBPyConnection, table: Any) -> tuple[duckdb.Duck
 
     if not isinstance(table, pd.DataFrame):
         raise SourceError(f"a table is a DuckDB relation, a pandas DataFrame or a path, not a {type(table).__name__}")
+    if table.shape[1] == 0:
+        raise DomainError(_NO_COLUMN)
     neutral = table.set_axis([f"c{i}" for i in range(table.shape[1])], axis=1)
     relation = con.from_df(neutral)
     fields = tuple(
@@ -158,7 +162,7 @@ def _nullable(dtype: Any) -> bool:
 def _check_names(fields: tuple[Field, ...]) -> None:
     names = [field.name for field in fields]
     if not names:
-        raise DomainError("the table has no column; choose at least one")
+        raise DomainError(_NO_COLUMN)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DomainError(f"columns must have different names; rename one of each: {', '.join(twice)}")

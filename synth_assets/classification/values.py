@@ -5,6 +5,7 @@ Nothing here leaves with a value in it: a profile is counts and shares.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -207,10 +208,13 @@ def _checks(texts: Sequence[str]) -> dict[str, float]:
     from stdnum import iban, luhn
 
     checks: dict[str, Callable[[str], bool]] = {"iban": iban.is_valid, "luhn": luhn.is_valid}
+    formatted = re.compile(PATTERNS["us_ssn"])
     for subtype, module in _SUBTYPES.items():
         checks[subtype] = importlib.import_module(f"stdnum.{module}").is_valid
     compact = [text.replace(" ", "").replace("-", "") if text[:1].isdigit() else text for text in texts]
-    return {name: sum(map(check, compact)) / len(texts) for name, check in checks.items()}
+    passed = {name: sum(map(check, compact)) / len(texts) for name, check in checks.items()}
+    without_digit = sum(bool(formatted.fullmatch(text)) for text in texts) / len(texts)
+    return passed | {"us_ssn": min(passed["us_ssn"], without_digit)}  # it has no check digit: the form must speak
 
 
 def _name_shares(texts: Sequence[str]) -> tuple[float, float]:
@@ -241,8 +245,8 @@ def _common_names() -> tuple[frozenset[str], frozenset[str]]:
 VALUE_TYPES: dict[str, EntityType] = {
     "email": "email",
     "ipv4": "ip_address",
-    "ipv6": "ip_address",
     "mac": "mac_address",
+    "ipv6": "ip_address",
     "us_ssn": "national_id",
     "br_cpf": "national_id",
     "it_codicefiscale": "national_id",

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synth_assets.classification.dictionary import PHRASES as TEXTS
+from synth_assets.classification.headers import PHRASES, readings, words
+from synth_assets.classification.vocabulary import ENTITY_TYPES, ROLES, EntityType, role_of
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("firstName", ("first", "name")),
+        ("NationalIDNumber", ("national", "id", "number")),
+        ("date_of-birth", ("date", "of", "birth")),
+        ("Straße Nr.", ("strasse", "nr")),
+        ("płeć", ("plec",)),
+        ("PRÉNOM", ("prenom",)),
+        ("ipv6", ("ipv", "6")),
+        ("😀", ()),
+        ("", ()),
+        ("名前", ("名前",)),
+    ],
+)
+def test_words(header: str, expected: tuple[str, ...]) -> None:
+    assert words(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "entity_type"),
+    [
+        ("FirstName", "first_name"),
+        ("customer_last_name", "last_name"),
+        ("E-Mail Adresse", "email"),
+        ("Geburtsdatum", "date_of_birth"),
+        ("fecha_nacimiento", "date_of_birth"),
+        ("data urodzenia", "date_of_birth"),
+        ("code postal", "postcode"),
+        ("PLZ", "postcode"),
+        ("Einkommen", "salary"),
+        ("dochód", "salary"),
+        ("kundenNr", "person_id"),
+        ("CustomerID", "person_id"),
+        ("order_id", "record_id"),
+        ("GENDER_CODE", "gender"),
+        ("num_children", "household"),
+        ("admission-date", "person_date"),
+        ("IBAN", "iban"),
+        ("PhoneNumberType", "category"),
+        ("has_email", "flag"),
+        ("email_verified", "flag"),
+        ("marital status", "marital_status"),
+        ("cc_cvc", "card_cvv"),
+    ],
+)
+def test_meaning(header: str, entity_type: EntityType) -> None:
+    assert readings(header)[0].entity_type == entity_type
+
+
+@pytest.mark.parametrize("header", ["passenger_class_xyz", "manager", "agenda", "surgename", "mailbox", "stage", "Xq7"])
+def test_no_substring_counts(header: str) -> None:
+    """`age` in `stage`, `mail` in `mailbox`, `name` in `surgename` say nothing."""
+    found = {reading.entity_type for reading in readings(header) if reading.weight >= 0.5}
+    assert not found & {"age", "email", "gender", "person_name", "last_name", "first_name"}
+
+
+def test_weight_is_the_share_of_the_name_that_is_covered() -> None:
+    whole, part = readings("email")[0], readings("shipment email colour")
+    assert whole.weight == 1.0
+    assert next(r for r in part if r.entity_type == "email").weight == pytest.approx(1 / 3, abs=1e-4)
+    assert readings("unheard of") == ()
+
+
+@given(header=st.text(max_size=40))
+def test_any_name_is_read(header: str) -> None:
+    found = readings(header)
+    assert all(0 < reading.weight <= 1 for reading in found)
+    assert [r.weight for r in found] == sorted((r.weight for r in found), reverse=True)
+    assert len({r.entity_type for r in found}) == len(found)
+
+
+def test_dictionary_is_folded_and_says_one_thing_per_phrase() -> None:
+    assert all(text.isascii() and text == text.lower() for text in TEXTS)
+    assert all(PHRASES[words(text)] == entity for text, entity in TEXTS.items())
+    assert set(PHRASES.values()) <= set(ENTITY_TYPES)
+
+
+def test_every_entity_type_has_a_role() -> None:
+    assert {role_of(entity) for entity in ENTITY_TYPES} == set(ROLES) - {"undecided"}
+    assert len(set(ENTITY_TYPES)) == len(ENTITY_TYPES) == 68

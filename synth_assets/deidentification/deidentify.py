@@ -55,8 +55,8 @@ class ColumnOutcome:
         identity: whom the fakes stand for, where there are fakes.
         suppressed_cells: cells that held a value and hold none now.
         redrawn: identities whose first fake was another's already and who got a second one.
-        fixed_rule: whether each treated value depends on its own row alone (else no differentially private method
-            may fit the column).
+        fixed_rule: whether each treated value depends on its own unit's rows alone (else no differentially private
+            method may fit the column).
     """
 
     name: str

@@ -75,7 +75,7 @@ class _Rule(BaseModel):
 
     @property
     def fixed_rule(self) -> bool:
-        """Whether a row's treated value depends on that row alone, so that the rule needs no privacy budget."""
+        """Whether a treated value depends on its own unit's rows alone, so that the rule needs no privacy budget."""
         return True
 
     def output_type(self, data_type: str) -> str:

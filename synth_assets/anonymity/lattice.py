@@ -39,8 +39,8 @@ class Incidence:
         if self.classes.size == 0:
             return self
         width = int(self.members.max()) + 1
-        pairs = np.unique(into[self.classes] * width + self.members)
-        return Incidence(pairs // width, pairs % width)
+        pairs = _distinct(into[self.classes] * width + self.members)
+        return Incidence(*np.divmod(pairs, width))
 
     def per_class(self, classes: int) -> IntArray:
         """Count the members of each class."""
@@ -68,11 +68,11 @@ class Classes:
 
     def merged(self, codes: Codes) -> Classes:
         """Merge the classes that have become equal under new, coarser codes."""
-        keys = _combine(codes)
-        _, first, into = np.unique(keys, return_index=True, return_inverse=True)
-        size = len(first)
+        into, size = _renumber(_combine(codes))
+        one = np.empty(size, dtype=np.int64)
+        one[into] = np.arange(len(into))  # any member of a class will do, all have its codes
         return Classes(
-            codes[:, first],
+            codes[:, one],
             _sum(self.rows, into, size),
             _sum(self.settled, into, size),
             self.roaming.merged(into),
@@ -84,6 +84,32 @@ def _sum(values: IntArray, into: IntArray, size: int) -> IntArray:
     return np.bincount(into, weights=values, minlength=size).astype(np.int64)  # exact below 2^53
 
 
+def _is_dense(keys: IntArray) -> bool:
+    """Whether a table indexed by the keys is cheaper than sorting them."""
+    return int(keys.max(initial=0)) < max(16 * len(keys), 2**16)
+
+
+def _distinct(keys: IntArray) -> IntArray:
+    """Return the distinct keys, rising."""
+    if _is_dense(keys):
+        present = np.zeros(int(keys.max(initial=-1)) + 1, dtype=np.bool_)
+        present[keys] = True
+        return np.flatnonzero(present)
+    ordered = np.sort(keys)
+    distinct: IntArray = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+    return distinct
+
+
+def _renumber(keys: IntArray) -> tuple[IntArray, int]:
+    """Number the distinct keys from 0 in rising order; return each key's number, and how many there are."""
+    distinct = _distinct(keys)
+    if not _is_dense(keys):
+        return np.searchsorted(distinct, keys).astype(np.int64), len(distinct)
+    numbers = np.empty(int(keys.max(initial=-1)) + 1, dtype=np.int64)
+    numbers[distinct] = np.arange(len(distinct))
+    return numbers[keys], len(distinct)
+
+
 def _combine(codes: Codes) -> IntArray:
     """Number the columns' combinations by one integer each, renumbering before it could overflow."""
     keys = np.zeros(codes.shape[1], dtype=np.int64)
@@ -91,8 +117,7 @@ def _combine(codes: Codes) -> IntArray:
     for column in codes:
         width = int(column.max(initial=0)) + 1
         if span > _LARGEST // width:
-            keys = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-            span = int(keys.max(initial=0)) + 1
+            keys, span = _renumber(keys)
         keys = keys * width + column
         span *= width
     return keys

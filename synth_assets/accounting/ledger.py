@@ -97,7 +97,7 @@ class Ledger:
             was = before.model_dump() if before else None
             append(con, "ceiling", {**budget.model_dump(), "was": was}, source=source, at=at, run_id=run_id)
 
-    def charge(  # noqa: PLR0917 - the facts of one entry; call it with keywords
+    def charge(
         self,
         source: str,
         asset: str,
@@ -158,7 +158,7 @@ class Ledger:
                     return Release(release_id, charge.seq, charge.source, asset, digest, done.at)
         return None
 
-    def certify(  # noqa: PLR0917 - the facts of one entry; call it with keywords
+    def certify(
         self, product: str, release_id: str, digest: str, passed: bool, criteria_json: str, at: str, run_id: str = ""
     ) -> Certificate:
         """Record the verdict about the version of a product with this digest."""
@@ -189,7 +189,7 @@ class Ledger:
             entry = latest(con, "e.kind = 'publication' AND e.subject = ?", (product,))
         return Publication(product, at=entry.at, **entry.facts()) if entry else None
 
-    def record_snapshot(  # noqa: PLR0917 - the facts of one entry; call it with keywords
+    def record_snapshot(
         self, source: str, snapshot_id: str, policy_digest: str, columns_json: str, at: str, run_id: str = ""
     ) -> None:
         """Record what a source looked like at an ingestion."""

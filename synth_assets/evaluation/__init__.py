@@ -1,0 +1,19 @@
+"""Measuring a staged product: how alike it is, what a model learns from it, what an attacker learns, and the verdict."""
+
+from synth_assets.evaluation.attacks import Effort
+from synth_assets.evaluation.evaluation import Evaluation, Limits, evaluate
+from synth_assets.evaluation.plots import score_plot
+from synth_assets.evaluation.report import render_report
+from synth_assets.evaluation.verdict import Acceptance, Criterion, Verdict
+
+__all__ = [
+    "Acceptance",
+    "Criterion",
+    "Effort",
+    "Evaluation",
+    "Limits",
+    "Verdict",
+    "evaluate",
+    "render_report",
+    "score_plot",
+]

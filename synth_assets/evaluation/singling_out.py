@@ -1,0 +1,246 @@
+"""Singling out: predicates, made from the product alone, that are true of exactly one person.
+
+Univariate predicates name a value that only one synthetic row has, or lie at an extreme; multivariate ones join the
+values of some columns of one synthetic row: of three, where outliers show, and of all, where copies show (Giomi et al.,
+PoPETs 2023, section 4.1). Only predicates that isolate one synthetic row are tried, each once. A person counts once
+however many rows they own. Where fewer than :data:`LEAST_PREDICATES` can be made, the missing ones count as failures:
+a dozen guesses, right or not, single out a dozen people at most, and a rate over a dozen says nothing.
+
+**The control.** Whether a predicate isolates somebody depends on how many people there are, and the control sample is
+smaller than the fitted one. So the control rate is that of a table of the *same* size: with N fitted and m control
+units, replace m random fitted units by the control units and ask whether the predicate isolates one of the newcomers.
+Averaged over all choices that is ``1[one control unit matches] * prod_{j<k} (m - j) / (N - j)``, where k fitted units
+match; times N / m it estimates without bias what the predicates would do on a fresh table of N people. (Fitting a curve
+through the control sample's own sizes, as Anonymeter does, needs a control sample of a thousand rows.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from synth_assets.evaluation.neighbours import Trial
+from synth_assets.evaluation.rates import Rate, measure_rate
+from synth_assets.evaluation.sampling import Floats, Sample, fetch
+from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Column, Tables
+
+ROWS_AT_ONCE = 1 << 20
+LEAST_PREDICATES = 100
+MANY = 64
+"""Beyond so many matching people the exact number no longer matters."""
+
+Clause = tuple[int, str, float, float]
+"""Position of a column, ``between``, ``outside`` or ``missing``, and the closed interval of values."""
+Predicate = tuple[Clause, ...]
+
+
+@dataclass
+class Matches:
+    """Who matches each predicate: up to :data:`MANY` distinct units."""
+
+    units: list[npt.NDArray[np.uint64]] = field(default_factory=list)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many units match each predicate."""
+        return np.array([len(units) for units in self.units], dtype=np.int64)
+
+
+def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: int, seed: int) -> list[Trial]:
+    """The attacks over the known columns (positions) for which some predicate isolates a synthetic row."""
+    rng = np.random.default_rng(seed)
+    product = _sample_product(tables, max(10 * predicates, 1000), seed)
+    if not len(product):
+        return []
+    made = [("univariate", 1, _univariate(tables, known, predicates, rng))]
+    for columns in sorted({min(width, len(known)), len(known)} - {1}):
+        kind = f"multivariate, {columns} columns"
+        made.append((kind, columns, _multivariate(tables, product, known, columns, predicates, rng)))
+    names = tuple(tables.columns[k].name for k in known)
+    trials = []
+    for kind, columns, found in made:
+        if found:
+            blind = [_random_predicate(tables.columns, product, known, columns, rng) for _ in found]
+            trials.append(_try(tables, kind, names, found, blind, seed))
+    return trials
+
+
+def _try(
+    tables: Tables, kind: str, names: tuple[str, ...], found: list[Predicate], blind: list[Predicate], seed: int
+) -> Trial:
+    """Count successes on fitted units, on control units in a table of the same size, and of random predicates."""
+    real = match(tables, REAL, found + blind)
+    people, guesses = Matches(real.units[: len(found)]), Matches(real.units[len(found) :])
+    control = match(tables, CONTROL, found, units=tables.units[REAL], seed=seed)
+    outsiders = min(tables.units[CONTROL], tables.units[REAL])
+    return Trial(
+        "singling_out",
+        kind,
+        names,
+        _isolation_rate(people, np.ones(len(found)), 1.0),
+        _isolation_rate(
+            control,
+            room_for_outsider(people.counts(), tables.units[REAL], outsiders),
+            tables.units[REAL] / outsiders if outsiders else 1.0,
+        ),
+        _isolation_rate(guesses, np.ones(len(blind)), 1.0),
+    )
+
+
+def room_for_outsider(matching: npt.NDArray[np.int64], fitted: int, outsiders: int) -> Floats:
+    """The chance that all ``matching`` fitted units leave when ``outsiders`` of the ``fitted`` units are replaced."""
+    chance = np.ones(len(matching))
+    for step in range(min(int(matching.max(initial=0)), MANY)):
+        factor = max(0, outsiders - step) / (fitted - step) if fitted > step else 0.0
+        chance[matching > step] *= factor
+    return chance
+
+
+def _isolation_rate(matches: Matches, room: Floats, weight: float) -> Rate:
+    """The share of predicates that isolate one unit. Predicates that isolate the same unit are not independent:
+
+    the number of effective attempts is divided by the mean size of the groups (the design effect of clusters).
+    """
+    alone = matches.counts() == 1
+    isolated = np.array([units[0] for units, one in zip(matches.units, alone, strict=True) if one], dtype=np.uint64)
+    attempts = max(len(alone), LEAST_PREDICATES)
+    effective = float(attempts)
+    if len(isolated):
+        groups = np.unique(isolated, return_counts=True)[1]
+        effective /= float((groups**2).sum() / groups.sum())
+    return measure_rate(float(room[alone].sum()), attempts, weight=weight, effective=effective)
+
+
+def match(
+    tables: Tables, src: int, predicates: Sequence[Predicate], *, units: int | None = None, seed: int = 0
+) -> Matches:
+    """Stream a source and collect the units that match each predicate; of at most ``units`` units, if given."""
+    matches = Matches([np.empty(0, dtype=np.uint64) for _ in predicates])
+    chosen = f"src = {src}"
+    if units is not None and tables.units[src] > units:
+        chosen += (
+            f" AND u IN (SELECT u FROM {ROWS} WHERE src = {src} GROUP BY u ORDER BY hash(u, {seed}), u LIMIT {units})"
+        )
+    for start in range(0, tables.rows[src], ROWS_AT_ONCE):
+        block = f"r > {start} AND r <= {start + ROWS_AT_ONCE}"
+        rows = fetch(tables, f"SELECT * FROM {ROWS} WHERE {chosen} AND {block}")
+        for p, predicate in enumerate(predicates):
+            if len(matches.units[p]) < MANY:
+                fresh = rows.units[true_of(predicate, rows)]
+                matches.units[p] = np.unique(np.concatenate([matches.units[p], fresh]))[:MANY]
+    return matches
+
+
+def true_of(predicate: Predicate, rows: Sample) -> npt.NDArray[np.bool_]:
+    """Which rows a predicate is true of."""
+    held = np.ones(len(rows), dtype=bool)
+    for k, relation, low, high in predicate:
+        values = rows.values[k]
+        if relation == "missing":
+            held &= np.isnan(values)
+        elif relation == "between":
+            held &= (values >= low) & (values <= high)
+        else:
+            held &= (values < low) | (values > high)
+    return held
+
+
+def _sample_product(tables: Tables, limit: int, seed: int) -> Sample:
+    return fetch(tables, f"SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY hash(r, {seed}), r LIMIT {limit}")
+
+
+def _univariate(tables: Tables, known: Sequence[int], limit: int, rng: np.random.Generator) -> list[Predicate]:
+    """A value that one synthetic row has; the extremes of an ordered column; missing, where one row lacks a value."""
+    found: list[Predicate] = []
+    for k in known:
+        found += [((k, *clause),) for clause in _lonely(tables, tables.columns[k], limit)]
+    order = rng.permutation(len(found))
+    return _isolating(tables, [found[i] for i in order], limit)
+
+
+def _lonely(tables: Tables, column: Column, limit: int) -> list[tuple[str, float, float]]:
+    low, high = (f"lo{column.index}", f"hi{column.index}") if column.ordered and column.generalized else (column.v,) * 2
+    rows = tables.con.execute(
+        f"SELECT a, b FROM (SELECT {low} AS a, {high} AS b FROM {ROWS} WHERE src = {SYNTHETIC}) GROUP BY a, b "
+        f"HAVING count(*) = 1 ORDER BY hash(a, b), a, b LIMIT {limit}"
+    ).fetchall()
+    clauses = [("between", float(low), float(high)) for low, high in rows if low is not None and high is not None]
+    if len(clauses) < len(rows) and not column.generalized:
+        clauses.append(("missing", 0.0, 0.0))
+    if column.ordered:
+        ends = tables.con.execute(f"SELECT max({low}), min({high}) FROM {ROWS} WHERE src = {SYNTHETIC}").fetchone()
+        if ends and ends[0] is not None and ends[1] is not None:
+            clauses += [("between", float(ends[0]), np.inf), ("between", -np.inf, float(ends[1]))]
+    return clauses
+
+
+def _multivariate(
+    tables: Tables, product: Sample, known: Sequence[int], width: int, limit: int, rng: np.random.Generator
+) -> list[Predicate]:
+    """Values of ``width`` columns of one synthetic row; an ordered one extends to its side of the median."""
+    medians = [float(np.nanmedian(v)) if not np.isnan(v).all() else 0.0 for v in product.values]
+    made: dict[Predicate, None] = {}
+    for row in range(len(product)):
+        chosen = sorted(int(k) for k in rng.choice(known, size=width, replace=False))
+        clauses = (_clause(tables.columns[k], product, k, row, medians[k]) for k in chosen)
+        made[tuple(clause for clause in clauses if clause is not None)] = None
+    made.pop((), None)
+    return _isolating(tables, list(made), limit)
+
+
+def _clause(column: Column, product: Sample, k: int, row: int, median: float) -> Clause | None:
+    """What one cell says of a person; a suppressed cell says nothing."""
+    value, low, high = product.values[k][row], product.low[k][row], product.high[k][row]
+    if np.isnan(low) or np.isnan(high):
+        return None if column.generalized else (k, "missing", 0.0, 0.0)
+    if not column.ordered or column.generalized:
+        return (k, "between", float(low), float(high))
+    return (k, "between", float(value), np.inf) if value > median else (k, "between", -np.inf, float(value))
+
+
+def _isolating(tables: Tables, predicates: Sequence[Predicate], limit: int) -> list[Predicate]:
+    """The first ``limit`` predicates that are true of exactly one synthetic row; tried in batches."""
+    kept: list[Predicate] = []
+    for start in range(0, len(predicates), limit):
+        batch = predicates[start : start + limit]
+        counts = match_product(tables, batch).counts()
+        kept += [predicate for predicate, count in zip(batch, counts, strict=True) if count == 1]
+        if len(kept) >= limit:
+            break
+    return kept[:limit]
+
+
+def match_product(tables: Tables, predicates: Sequence[Predicate]) -> Matches:
+    """Which synthetic rows match; a generalized cell matches a clause made of the same cell."""
+    matches = Matches([np.empty(0, dtype=np.uint64) for _ in predicates])
+    for start in range(0, tables.rows[SYNTHETIC], ROWS_AT_ONCE):
+        rows = fetch(
+            tables, f"SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} AND r > {start} AND r <= {start + ROWS_AT_ONCE}"
+        )
+        cells = Sample(rows.low, rows.low, rows.high, rows.units)
+        for p, predicate in enumerate(predicates):
+            if len(matches.units[p]) < MANY:
+                fresh = cells.units[true_of(predicate, cells)]
+                matches.units[p] = np.unique(np.concatenate([matches.units[p], fresh]))[:MANY]
+    return matches
+
+
+def _random_predicate(
+    columns: Sequence[Column], product: Sample, known: Sequence[int], width: int, rng: np.random.Generator
+) -> Predicate:
+    """Blind guessing: random columns, the values of random rows, random relations."""
+    clauses: list[Clause] = []
+    for k in sorted(int(k) for k in rng.choice(known, size=width, replace=False)):
+        row = int(rng.integers(len(product)))
+        low, high = float(product.low[k][row]), float(product.high[k][row])
+        if np.isnan(low) or np.isnan(high):
+            clauses.append((k, "missing", 0.0, 0.0))
+            continue
+        relations = [("between", low, high), ("outside", low, high)]
+        if columns[k].ordered:
+            relations += [("between", low, np.inf), ("between", -np.inf, high)]
+        relation, a, b = relations[int(rng.integers(len(relations)))]
+        clauses.append((k, relation, a, b))
+    return tuple(clauses)

@@ -1,0 +1,104 @@
+"""What a product must reach to be published, and whether it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from synth_assets.evaluation.attacks import FALSE_ALARM, RiskScore
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Acceptance(BaseModel):
+    """Thresholds of one product: the least quality and the most risk that its consumer and its source accept.
+
+    ``column_shapes`` and ``pair_trends`` are lower bounds of scores in 0..1; ``singling_out``, ``linkability`` and
+    ``inference`` are upper bounds of risks in 0..1. The defaults are what a sound product of a few hundred rows still
+    reaches at epsilon 1; a product of many rows should ask for more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column_shapes: Share = 0.7
+    pair_trends: Share = 0.7
+    singling_out: Share = 0.2
+    linkability: Share = 0.2
+    inference: Share = 0.2
+
+
+class Criterion(BaseModel):
+    """One threshold, the value measured for it (None: not measurable, which fails), and why it passed or not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    value: float | None
+    threshold: float
+    passed: bool
+    reason: str
+
+
+class Verdict(BaseModel):
+    """Passed only if every criterion passed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passed: bool
+    criteria: tuple[Criterion, ...]
+
+
+def judge_score(name: str, value: float | None, threshold: float, reason: str | None) -> Criterion:
+    """A score passes at its lower bound or above it; one that could not be measured fails."""
+    if value is None:
+        return Criterion(
+            name=name, value=None, threshold=threshold, passed=False, reason=f"not measurable: {reason or 'no data'}"
+        )
+    passed = value >= threshold
+    relation = "reaches" if passed else "is below"
+    return Criterion(
+        name=name,
+        value=value,
+        threshold=threshold,
+        passed=passed,
+        reason=f"{value:.3f} {relation} the lower bound {threshold:g}",
+    )
+
+
+def judge_risk(score: RiskScore, threshold: float) -> Criterion:
+    """A risk fails where some attack's estimate exceeds the threshold and chance does not explain it.
+
+    Why both: with forty control people the estimate of a harmless product strays by 0.2 and more, so that the point
+    alone fails sound products at random; an upper bound would fail every product of a small table, a lower bound would
+    let a leak pass that is plainly there. By this rule a product that leaks nothing fails with a probability of at most
+    :data:`~synth_assets.evaluation.attacks.FALSE_ALARM` over all its attacks together. What a small table cannot show
+    is stated as ``detectable`` of each attack. A risk that could not be measured fails.
+    """
+
+    def criterion(passed: bool, reason: str) -> Criterion:
+        return Criterion(name=score.name, value=score.value, threshold=threshold, passed=passed, reason=reason)
+
+    if score.value is None:
+        return criterion(False, f"not measurable: {score.reason}")
+    if not score.attacks:
+        return criterion(True, f"nothing to attack: {score.reason}")
+    over = [attack for attack in score.attacks if attack.risk.value > threshold]
+    proved = [attack for attack in over if attack.risk.significant]
+    if proved:
+        worst = max(proved, key=lambda attack: attack.risk.value)
+        return criterion(
+            False, f"{worst.kind}: {worst.risk.value:.3f} exceeds the upper bound {threshold:g} beyond chance"
+        )
+    if over:
+        return criterion(
+            True,
+            f"{score.value:.3f} lies above the upper bound {threshold:g}, but fitted people fall no more often than control "
+            f"people beyond chance (false alarms: at most {FALSE_ALARM:g})",
+        )
+    return criterion(True, f"{score.value:.3f} keeps the upper bound {threshold:g}")
+
+
+def decide(criteria: list[Criterion]) -> Verdict:
+    """The verdict over all criteria; none at all is a failure."""
+    return Verdict(passed=bool(criteria) and all(c.passed for c in criteria), criteria=tuple(criteria))

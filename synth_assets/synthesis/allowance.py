@@ -93,6 +93,10 @@ class Allowance:
             return geometric_for(self.epsilon * float(share), self.rows_per_unit)
         return gaussian_for(self.rho * float(share), self.rows_per_unit)
 
+    def variance(self, share: Fraction) -> float:
+        """The variance of :meth:`noise`, for weighting answers; never quite zero."""
+        return max(self.noise(share).variance, 1e-9)
+
     def measure(self, counts: Integers, share: Fraction, purpose: str) -> Integers:
         """Counts of rows in disjoint cells, with noise; one unit moves ``rows_per_unit`` of them by one at the most."""
         noise = self.noise(share)

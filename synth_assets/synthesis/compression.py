@@ -46,16 +46,30 @@ def compress(measured: Measured, target: float) -> Compressed:
     ``target`` is in rows; three standard deviations of the group's own noise are asked for in any case.
     """
     counts, deviation = measured.counts, np.sqrt(measured.variances)
-    null = measured.attribute.null
-    values = len(counts) - (null is not None)
-    if measured.attribute.ordered:
-        group_of = _merge_neighbours(counts[:values], deviation[:values], target)
-    else:
-        group_of = _pool_rare(counts[:values], deviation[:values], target)
-    if null is not None:
-        absent = values > 0 and counts[null] < SIGNIFICANT * deviation[null]
-        group_of = np.append(group_of, np.bincount(group_of).argmax() if absent else group_of.max(initial=-1) + 1)
+    reserved = _reserved(measured)
+    values = len(counts) - len(reserved)
+    merge = _merge_neighbours if measured.attribute.ordered else _pool_rare
+    group_of = merge(counts[:values], deviation[:values], target)
+    silent = _silent(measured)
+    for cell in reserved:
+        joined = int(np.bincount(group_of, weights=counts[: len(group_of)]).argmax()) if silent[cell] else None
+        group_of = np.append(group_of, group_of.max(initial=-1) + 1 if joined is None else joined)
     return _grouped(measured, group_of)
+
+
+def _reserved(measured: Measured) -> list[int]:
+    """The cells that stand for no value of their own, in rising order: ``other`` and null."""
+    attribute = measured.attribute
+    return [cell for cell in (attribute.other, attribute.null) if cell is not None]
+
+
+def _silent(measured: Measured) -> NDArray[np.bool_]:
+    """Reserved cells that do not stand out of the noise: never sampled, unless there is nothing else."""
+    silent = np.zeros(len(measured.counts), dtype=np.bool_)
+    reserved = _reserved(measured)
+    slight = measured.counts[reserved] < SIGNIFICANT * np.sqrt(measured.variances[reserved])
+    silent[reserved] = slight & (len(reserved) < len(measured.counts))
+    return silent
 
 
 def _pool_rare(counts: Floats, deviation: Floats, target: float) -> Groups:
@@ -103,7 +117,7 @@ def _within(measured: Measured, group_of: Groups, size: int) -> Floats:
     """Each cell's share of its group: noisy counts, shrunk, never negative.
 
     On a scale they are shrunk towards the group's mean by as much as noise explains their spread (positive-part James
-    and Stein estimate). A null cell that does not stand out of the noise gets nothing.
+    and Stein estimate). ``other`` and null get nothing where they do not stand out of the noise.
     """
     counts = measured.counts.copy()
     if measured.attribute.ordered:
@@ -114,10 +128,8 @@ def _within(measured: Measured, group_of: Groups, size: int) -> Floats:
         kept = np.clip(1 - noise / np.maximum(spread, 1e-12), 0, 1)[group_of]
         counts = mean + kept * (counts - mean)
     counts = np.maximum(counts, 0)
-    null = measured.attribute.null
-    if null is not None and measured.counts[null] < SIGNIFICANT * np.sqrt(measured.variances[null]):
-        counts[null] = 0 if (group_of == group_of[null]).sum() > 1 else counts[null]
+    counts[_silent(measured)] = 0
     totals = np.bincount(group_of, weights=counts, minlength=size)
-    even = 1.0 / np.bincount(group_of, minlength=size)
-    shares = counts / np.where(totals > 0, totals, 1)[group_of]
-    return np.where(totals[group_of] > 0, shares, even[group_of])
+    spoken = np.where(_silent(measured), 0.0, 1.0)
+    even = spoken / np.bincount(group_of, weights=spoken, minlength=size)[group_of]
+    return np.where(totals[group_of] > 0, counts / np.where(totals > 0, totals, 1)[group_of], even)

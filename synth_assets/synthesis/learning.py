@@ -24,13 +24,16 @@ from synth_assets.mechanisms import threshold_for
 from synth_assets.storage import literal
 from synth_assets.synthesis.allowance import Allowance
 from synth_assets.synthesis.attributes import Attribute, Categorical, Numeric
-from synth_assets.synthesis.grids import between, octave_count, octaves_of, refine
+from synth_assets.synthesis.grids import FINE_CELLS, between, octave_count, octaves_of, refine
 from synth_assets.synthesis.marginals import SmallCodes, absent, code_rows, count_one
 from synth_assets.synthesis.schema import Field
 from synth_assets.synthesis.table import Rows
 
 OCTAVE_SHARE = Fraction(3, 10)
 COUNT_SHARE = Fraction(1, 50)
+CELL_NOISE = 1.0
+"""Where bounds are found, a column of evenly spread rows has this many standard deviations of noise a cell, or more."""
+MIN_CELLS = 16
 FALSE_OCTAVE = 0.01
 """The probability that noise alone makes an octave stand out, per column."""
 
@@ -73,7 +76,7 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
     each = share * (1 - COUNT_SHARE) / len(known)
     size = rows.numbers(f"SELECT count(*) AS n FROM {rows.source}")["n"].astype(np.int64)
     total = float(allowance.measure(size, share * COUNT_SHARE, "number of rows")[0])
-    precision = 1 / allowance.noise(share * COUNT_SHARE).variance
+    precision = 1 / allowance.variance(share * COUNT_SHARE)
 
     found: dict[int, Measured] = {}
     strangers = [i for i, f in enumerate(rows.fields) if known[i] is None and not f.ordered]
@@ -81,7 +84,8 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
         found[i] = _stable(rows, i, allowance, each, Fraction(1, len(strangers)))
     resolved = [found[i].attribute if i in found else a for i, a in enumerate(known)]
     scaled = [i for i, attribute in enumerate(resolved) if attribute is None]
-    octaves = dict(zip(scaled, _octaves(rows, scaled, allowance, each * OCTAVE_SHARE), strict=True))
+    cells = _affordable_cells(total, allowance.variance(each * (1 - OCTAVE_SHARE)))
+    octaves = dict(zip(scaled, _octaves(rows, scaled, allowance, each * OCTAVE_SHARE, cells), strict=True))
     for i, octave in octaves.items():
         resolved[i] = Numeric(field=rows.fields[i], edges=tuple(octave.edges))
     attributes = [attribute for attribute in resolved if attribute is not None]
@@ -91,7 +95,7 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
             continue
         paid = each * (1 - OCTAVE_SHARE) if i in octaves else each
         noisy = allowance.measure(count_one(codes[i], attribute.cells), paid, f"column {attribute.field.name}")
-        variance = max(allowance.noise(paid).variance, 1e-9)
+        variance = allowance.variance(paid)
         counts = noisy.astype(np.float64)
         if i in octaves:
             counts = octaves[i].reconcile(counts, variance, attribute.field.whole)
@@ -99,6 +103,12 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
         total, precision = _combined(total, precision, float(noisy.sum()), len(noisy) * variance)
     columns = tuple(_with_other(found[i], total, 1 / precision) for i in range(len(attributes)))
     return Learned(columns, max(total, 0.0), codes)
+
+
+def _affordable_cells(total: float, variance: float) -> int:
+    """A power of two, so that it seldom changes with the noise."""
+    cells = np.clip(total / (CELL_NOISE * np.sqrt(variance)), MIN_CELLS, FINE_CELLS)
+    return 1 << int(np.log2(cells))
 
 
 def _combined(value: float, precision: float, other: float, variance: float) -> tuple[float, float]:
@@ -181,7 +191,7 @@ def _stable(rows: Rows, i: int, allowance: Allowance, share: Fraction, delta_sha
     named = dict(rows.query(f"SELECT text, id FROM {counted} WHERE id IN ({wanted}) ORDER BY text").fetchall())
     rows.dropped(counted)
     attribute = Categorical(field=field, values=tuple(named))
-    variance = max(allowance.noise(share).variance, 1e-9)
+    variance = allowance.variance(share)
     kept = [float(noisy[place]) for place in named.values()]
     tail, tail_variance = [0.0], [np.inf]
     if field.nullable:
@@ -221,7 +231,7 @@ def _owners(size: NDArray[np.int64], first: int, last: int) -> NDArray[np.int64]
     return np.clip(owner, first, last)
 
 
-def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fraction) -> list[_Octaves]:
+def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fraction, cells: int) -> list[_Octaves]:
     """The noisy octaves of columns without bounds; those that stand out are cut finely.
 
     Where none does, there is one cell: zero.
@@ -230,12 +240,12 @@ def _octaves(rows: Rows, columns: list[int], allowance: Allowance, share: Fracti
         return []
     fields = [rows.fields[i] for i in columns]
     found = []
-    variance = max(allowance.noise(share).variance, 1e-9)
+    variance = allowance.variance(share)
     for field, histogram in zip(fields, _count_octaves(rows, columns), strict=True):
         noisy = allowance.measure(histogram, share, f"octaves of column {field.name}")
         threshold = threshold_for(allowance.noise(share), FALSE_OCTAVE / len(histogram))
         standing = np.flatnonzero(noisy >= threshold).tolist()
-        edges = refine(standing or [len(histogram) // 2], field.whole)
+        edges = refine(standing or [len(histogram) // 2], field.whole, cells)
         found.append(_Octaves(noisy.astype(np.float64), variance, edges))
     return found
 

@@ -59,7 +59,7 @@ class MST(Synthesizer):
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         links = len(known) - 1
         learned = learn(rows, known, allowance, SINGLES if links else Fraction(1))
-        noise = allowance.noise(PAIRS / links).variance ** 0.5 if links else 0.0
+        noise = allowance.variance(PAIRS / links) ** 0.5 if links else 0.0
         compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
         codes = [_grouped(column, c) for column, c in zip(learned.codes, compressed, strict=True)]
         pairs = _measure_tree(codes, compressed, learned.total, allowance)
@@ -79,7 +79,7 @@ def _measure_tree(
     if not candidates:
         return {}
     links = len(sizes) - 1
-    deviation = allowance.noise(PAIRS / links).variance ** 0.5
+    deviation = allowance.variance(PAIRS / links) ** 0.5
     shares = [_shares(groups) for groups in compressed]
     scores = np.array(
         [
@@ -93,7 +93,7 @@ def _measure_tree(
     for a, b in _choose_tree(candidates, scores, links, allowance):
         counts = count_pair(codes[a], codes[b], (sizes[a], sizes[b]))
         noisy = allowance.measure(counts, PAIRS / links, f"pair {len(pairs) + 1}")
-        pairs[a, b] = Noisy(noisy.astype(np.float64), np.full(counts.shape, max(deviation**2, 1e-9)))
+        pairs[a, b] = Noisy(noisy.astype(np.float64), np.full(counts.shape, deviation**2))
     return pairs
 
 

@@ -118,7 +118,7 @@ def _from_path(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[duckdb.DuckD
     import duckdb
 
     readers: dict[str, Callable[[str], duckdb.DuckDBPyRelation]] = {
-        ".csv": lambda p: con.sql(f"SELECT * FROM read_csv({literal(p)})"),
+        ".csv": lambda p: con.sql(f"SELECT * FROM read_csv({literal(p)}, sample_size = -1)"),
         ".parquet": lambda p: con.sql(f"SELECT * FROM read_parquet({literal(p)})"),
     }
     if path.suffix.lower() not in readers:

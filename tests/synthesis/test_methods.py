@@ -120,15 +120,19 @@ def test_slight_remains_join_the_interval_before_them() -> None:
 
 
 def test_rare_categories_are_pooled() -> None:
-    groups = compress(_measured([100, 3, 50, 1, 2, 30], 2, ordered=False), target=0)
-    assert groups.group_of.tolist() == [0, 1, 2, 1, 1, 3]
-    assert groups.within == pytest.approx([1, 0.5, 1, 1 / 6, 1 / 3, 1])
+    groups = compress(_measured([100, 3, 50, 1, 20, 30], 2, ordered=False), target=0)
+    assert groups.group_of.tolist() == [0, 1, 2, 1, 3, 4]
+    assert groups.within == pytest.approx([1, 0.75, 1, 0.25, 1, 1])
 
 
-def test_a_null_cell_within_the_noise_is_never_sampled() -> None:
-    groups = compress(_measured([100, 50, 40, 5], 2, ordered=False), target=0)
-    assert groups.group_of.tolist() == [0, 1, 2, 0]
-    assert groups.within.tolist() == [1, 1, 1, 0]
+def test_other_and_null_within_the_noise_are_never_sampled() -> None:
+    groups = compress(_measured([40, 100, 5, 4], 2, ordered=False), target=0)
+    assert groups.group_of.tolist() == [0, 1, 1, 1]
+    assert groups.within.tolist() == [1, 1, 0, 0]
+    empty = compress(_measured([-3, 0, 1, 1], 2, ordered=False), target=0)
+    assert empty.within.tolist() == [0.5, 0.5, 0, 0]
+    nothing = compress(_measured([1, 1], 2, ordered=False), target=0)
+    assert nothing.within.tolist() == [1, 1]
 
 
 @pytest.mark.skipif(not ADULT.exists(), reason="the table adult_raw.csv is not beside the repository")

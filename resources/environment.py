@@ -80,6 +80,8 @@ def dagster_home(root: Path) -> Path:
     settings = home / "dagster.yaml"
     if not settings.exists():
         settings.write_text("telemetry:\n  enabled: false\n", "utf-8")
+        (home / ".nux").mkdir(exist_ok=True)
+        (home / ".nux" / "nux.yaml").write_text("seen: 1\n", "utf-8")  # no sign-up form over the first page
     return home
 
 

@@ -135,14 +135,14 @@ def _asset(
     asset = asset.replace_attributes(code_version=__version__)
 
     @dg.multi_asset(specs=[asset], check_specs=[check] if check else None, name="__".join(asset.key.path))
-    def materialize(
+    def materialize(  # type: ignore[no-untyped-def]  # with a check there are two outputs, and no type for both
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, accountant: BudgetAccountantResource
-    ) -> dg.MaterializeResult[Any]:
+    ):
         try:
             with sealed(asset.key.to_user_string()):
                 opened = warehouse.open()
                 open_ledger(opened)
-                platform = Platform(spec, opened, accountant.ledger, lambda: now().isoformat(), context.run_id)
+                platform = Platform(spec, opened, accountant.ledger, lambda: now().isoformat(), context.run.run_id)
                 made = stage(platform)
                 metadata = {**_metadata(made), **_pictures(platform, made)}
         except SynthAssetsError as error:

@@ -78,6 +78,7 @@ def _certify(
         accept=product.accept,
         quasi_identifiers=[column.name for column in judged if column.role == "quasi_identifier"],
         sensitive=[column.name for column in judged if column.role == "sensitive"],
+        generalized=product.synthesizer is None,
         seed=int(digest[:8], 16),
     )
     real = fitted_rows(columns)

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from synth_assets import __version__
-from synth_assets.errors import BudgetExceeded, SpecError, SynthAssetsError
+from synth_assets.errors import BudgetExceeded, SpecError, SynthAssetsError, sealed
 
 if TYPE_CHECKING:
     from synth_assets.accounting import Ledger
@@ -35,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From tables about people to tables that other teams may use.",
 )
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False)
 
 
@@ -58,7 +58,8 @@ FormatOption = Annotated[Format, typer.Option("--format", help="Text for people 
 def main() -> None:
     """Entry point: errors of ours become one sentence and an exit code, never a traceback."""
     try:
-        app()
+        with sealed("synth-assets"):
+            app()
     except BudgetExceeded as error:
         _say_error(error)
         sys.exit(REFUSED)

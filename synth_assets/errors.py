@@ -64,7 +64,7 @@ class SealedError(SynthAssetsError):
     """An unforeseen failure near rows; its own text is withheld because it may quote them."""
 
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_OURS = tuple(str(Path(__file__).parent.parent / package) for package in ("synth_assets", "resources"))
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def sealed(what: str) -> Iterator[None]:
         error.__cause__ = None
         raise error from None
     except Exception as error:  # noqa: BLE001 - the point is to let no foreign text through
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_PACKAGE)]
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_OURS)]
         inner = frames[-1] if frames else None
         place = f"{Path(inner.filename).name}:{inner.lineno}" if inner else "an unknown place"
         error.args = ()  # the interpreter links the original to what is raised below, whatever we ask for

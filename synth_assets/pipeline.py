@@ -91,12 +91,8 @@ def ingest_source(platform: Platform, name: str) -> Materialized:
             control_fraction=source.control,
         )
         put_meta(con, {"snapshot_id": snapshot.snapshot_id, "columns": snapshot.columns})
-    old = (
-        snapshot.model_copy(update={"columns": tuple(map(tuple, json.loads(before.columns_json)))})
-        if before
-        else snapshot
-    )
-    changes = schema_changes(old, snapshot)
+    columns = tuple(map(tuple, json.loads(before.columns_json))) if before else snapshot.columns
+    changes = schema_changes(snapshot.model_copy(update={"columns": columns}), snapshot)
     platform.ledger.record_snapshot(
         name, snapshot.snapshot_id, fingerprint(_decisions(source)), json.dumps(snapshot.columns), platform.now()
     )

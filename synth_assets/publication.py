@@ -109,6 +109,8 @@ def _write(
 ) -> None:
     """Write all files aside, check them, keep the previous version, then rename them into place."""
     tables, previous = folder / "tables", folder / "previous"
+    for stale in folder.parent.glob(f".{consumer.name}.*.part"):
+        shutil.rmtree(stale)
     incoming = folder.parent / f".{consumer.name}.{secrets.token_hex(4)}.part"
     for place in (tables, previous, incoming):
         place.mkdir(parents=True, exist_ok=True)
@@ -123,8 +125,9 @@ def _write(
         parquet.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
         parquet.with_suffix(".md").write_text(render_card(card), "utf-8")
         names = [parquet.name, parquet.with_suffix(".json").name, parquet.with_suffix(".md").name]
-        for name in names:
-            if (tables / name).exists():
+        replaced = tables / parquet.name
+        if replaced.exists() and table_digest(con, f"read_parquet({literal(str(replaced))})") != digest:
+            for name in names:  # not if a process died here between two renames: the previous version is kept already
                 shutil.copy2(tables / name, incoming / f"previous.{name}")
                 sync_replace(incoming / f"previous.{name}", previous / name)
         for name in names:

@@ -314,8 +314,8 @@ def _check_sum(spec: Spec, source: Source) -> str | None:
         return None
     return (
         f"sources.{source.name}.budget (epsilon {source.budget.epsilon:g}, delta {source.budget.delta:g}) is below "
-        f"what its products ask for together (epsilon {float(planned.epsilon):g}, delta {float(planned.delta):.3g}); lower "
-        "their shares, or raise the ceiling"
+        f"what its products ask for together (epsilon {float(planned.epsilon):g}, delta {float(planned.delta):.3g}); "
+        "lower their shares, or raise the ceiling"
     )
 
 

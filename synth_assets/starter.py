@@ -23,18 +23,22 @@ from synth_assets.storage import quote
 _TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_MOST_COLUMNS = 10
+_MOST_COLUMNS = 12
+_MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to be the list of people
 
 
 @dataclass(frozen=True)
 class ScannedSource:
-    """One file as the scan saw it; ``unit`` is the column that names the person, if one does."""
+    """One file as the scan saw it.
+
+    ``unit`` is the column that names the person, if one does; ``many_rows`` whether a person has several rows.
+    """
 
     name: str
     path: Path
     verdicts: tuple[ColumnVerdict, ...]
-    unit: str | None
-    many_rows: bool
+    unit: str | None = None
+    many_rows: bool = False
 
 
 def write_starter(folder: Path, files: list[Path]) -> Path:
@@ -65,13 +69,27 @@ def scan(file: Path) -> ScannedSource:
     with sealed(f"scanning {file.name}"), duckdb.connect() as con:
         columns = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(), "scanned")
         verdicts = classify(con, "scanned", columns, table_name=file.stem)
-        unit = _unit(verdicts)
-        many = False
-        if unit is not None:
-            counts = con.execute(f"SELECT count({quote(unit)}), approx_count_distinct({quote(unit)}) FROM scanned")
-            rows, distinct = counts.fetchall()[0]
-            many = distinct < 0.9 * rows
-    return ScannedSource(source_name(file), file, tuple(verdicts), unit, many)
+    unit = _unit(verdicts)
+    many = unit is not None and not unit.unique
+    return ScannedSource(source_name(file), file, tuple(verdicts), unit.column if unit else None, many)
+
+
+def find_people(source: ScannedSource, others: list[ScannedSource]) -> str | None:
+    """The source that lists the people of this one, one row each: nearly all units of this one are found there."""
+    for other in others:
+        if source.unit is None or other.unit is None or other.many_rows or not source.many_rows:
+            continue
+        with sealed(f"comparing {source.name} with {other.name}"), duckdb.connect() as con:
+            for name, one in (("mine", source), ("theirs", other)):
+                open_relation(con, str(one.path.resolve()), Path("/"), SourceFormat(), name)
+            mine, theirs = (f"CAST({quote(unit)} AS VARCHAR)" for unit in (source.unit, other.unit))
+            listed = f"CAST(unit IN (SELECT {theirs} FROM theirs) AS INTEGER)"
+            found = con.execute(f"SELECT avg({listed}) FROM (SELECT DISTINCT {mine} AS unit FROM mine)").fetchall()[0][
+                0
+            ]
+        if found is not None and found >= _MOST_PEOPLE:
+            return other.name
+    return None
 
 
 def source_name(file: Path) -> str:
@@ -80,11 +98,11 @@ def source_name(file: Path) -> str:
     return name if name[:1].isalpha() else f"source_{name}".rstrip("_")
 
 
-def _unit(verdicts: list[ColumnVerdict]) -> str | None:
+def _unit(verdicts: list[ColumnVerdict]) -> ColumnVerdict | None:
     """The first key of persons, a unique one before others."""
     keys = [verdict for verdict in verdicts if verdict.entity_type == "person_id"]
     unique = [verdict for verdict in keys if verdict.unique]
-    return next((verdict.column for verdict in [*unique, *keys]), None)
+    return next(iter([*unique, *keys]), None)
 
 
 def render(sources: list[ScannedSource], folder: Path) -> str:
@@ -97,11 +115,11 @@ def render(sources: list[ScannedSource], folder: Path) -> str:
         "sources:",
     ]
     for source in sources:
-        lines += _render_source(source, folder)
+        lines += _render_source(source, folder, find_people(source, sources))
     return "\n".join([*lines, *_render_consumer(sources[0])]) + "\n"
 
 
-def _render_source(source: ScannedSource, folder: Path) -> list[str]:
+def _render_source(source: ScannedSource, folder: Path, people: str | None) -> list[str]:
     path = os.path.relpath(source.path.resolve(), folder.resolve())
     lines = [f"  - name: {source.name}", f"    path: {_scalar(path)}"]
     if source.unit is not None:
@@ -110,16 +128,19 @@ def _render_source(source: ScannedSource, folder: Path) -> list[str]:
             lines.append(
                 "    max_rows_per_unit: 5  # rows of one person that a differentially private product may read"
             )
+        if people is not None:
+            lines.append(f"    people: {people}  # the source that lists these people")
     else:
         lines.append("    # unit: ...  # the column that says who is protected; without it each row is its own unit")
     lines.append("    budget: {epsilon: 4, delta: 1e-6}  # the most this source may ever be charged")
     lines.append("    columns:")
     for verdict in source.verdicts:
-        sure = f"# {verdict.entity_type}, confidence {verdict.confidence:.2f}"
+        sure = f"# confidence {verdict.confidence:.2f}"
         if verdict.role == "undecided":
             lines.append(f"      # {_scalar(verdict.column)}: {{role: insensitive}}  {sure}, undecided")
         else:
-            lines.append(f"      {_scalar(verdict.column)}: {{role: {verdict.role}}}  {sure}")
+            what = f"{{role: {verdict.role}, type: {verdict.entity_type}}}"
+            lines.append(f"      {_scalar(verdict.column)}: {what}  {sure}")
     if all(verdict.role == "undecided" for verdict in source.verdicts):
         lines[-len(source.verdicts) - 1] = "    columns: {}"
     return lines

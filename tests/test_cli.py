@@ -67,7 +67,7 @@ def test_the_life_of_a_product(workspace: Path) -> None:
 
 def test_a_refusal_by_the_budget_is_exit_code_3(workspace: Path, tmp_path: Path) -> None:
     write_people(tmp_path, 300)
-    write_spec(tmp_path, product("towns") + one("greedy", "age, town", 3.5))
+    write_spec(tmp_path, product("towns") + one("greedy", "age, town", 4.5))
     assert command("validate", "--spec", "synth.yaml", cwd=tmp_path).returncode == 1
     assert command("plan", "--spec", "synth.yaml", cwd=tmp_path).returncode == 3
     done = command("run", "--spec", "synth.yaml", cwd=tmp_path)

@@ -156,3 +156,17 @@ def test_a_spent_budget_after_a_crash_is_refused_not_refunded(treated: Path, tmp
 
     with pytest.raises(BudgetExceeded, match=r"remaining \(0,"):
         stage_product(of, consumer, wanted)
+
+
+@pytest.mark.parametrize("point", ["renaming file 2", "renaming file 5", "renaming file 7"])
+def test_a_killed_replacement_keeps_the_previous_version(treated: Path, tmp_path: Path, point: str) -> None:
+    folder = tmp_path / "w"
+    shutil.copytree(treated, folder)
+    walk(folder)
+    tables = folder / "warehouse/published/team/tables"
+    first = (tables / "towns.parquet").read_bytes()
+    write_spec(folder, product("towns", epsilon=0.5))
+    assert killed(folder, point).returncode == -signal.SIGKILL
+    walk(folder)
+    assert (tables / "towns.parquet").read_bytes() != first
+    assert (folder / "warehouse/published/team/previous/towns.parquet").read_bytes() == first

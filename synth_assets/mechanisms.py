@@ -35,7 +35,7 @@ MAX_SCALE = 2.0**32
 _MARGIN = 2.0**-44
 """Bound on |computed exp(-g) - exp(-g)|. The float g is off by 2^-48 max(1, g) at the most (for the Gaussian, whose
 g = d^2 / 2 subtracts, by d (d + 1) 2^-50), so exp(-g) by 2^-48 absolute, as x exp(-x) < 1; ``numpy.exp`` is trusted to
-2^7 units in the last place (it promises 4)."""
+2^7 units in the last place."""
 
 
 class Entropy(Protocol):

@@ -1,4 +1,4 @@
-"""Measuring a staged product: how alike it is, what a model learns from it, what an attacker learns, and the verdict."""
+"""Measuring a staged product: how alike it is, what models and attackers learn from it, and the verdict."""
 
 from synth_assets.evaluation.attacks import Effort
 from synth_assets.evaluation.evaluation import Evaluation, Limits, evaluate

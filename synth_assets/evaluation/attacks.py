@@ -58,7 +58,7 @@ class Attack(BaseModel):
 
 
 class RiskScore(BaseModel):
-    """The largest risk over the attacks of one name; ``value`` None: not measurable. ``reason``: why without attacks."""
+    """The largest risk over the attacks of one name (None: not measurable); ``reason``: why there is none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -135,11 +135,11 @@ def _run(
     trials = single_out(tables, known, predicates=effort.predicates, width=effort.width, seed=seed)
     people = [targets(tables, src, effort.people, seed) for src in (REAL, CONTROL)]
     product = candidates(tables, effort.product_rows, seed)
-    trials += _search(tables, people, product, _splits(tables, product, known, quasi), (known, secrets), seed)
+    trials += _search(tables, people, product, _splits(product, known, quasi), (known, secrets), seed)
     return trials, reasons
 
 
-def _splits(tables: Tables, product: Sample, known: list[int], quasi: list[int]) -> list[tuple[list[int], list[int]]]:
+def _splits(product: Sample, known: list[int], quasi: list[int]) -> list[tuple[list[int], list[int]]]:
     """How the known columns are divided between two data sets that an attacker would link.
 
     Dealt by turns, the columns with most values first, so that both halves tell as much as they can; and, where
@@ -176,7 +176,8 @@ def _search(
     for i, split in enumerate(splits):
         names = tuple(" + ".join(tables.columns[k].name for k in half) for half in split)
         first, second = ([rows[2 * i + half] for rows in found] for half in (0, 1))
-        trials.append(count_links(first, second, names, len(product), rng))
+        kind = "two halves" if i == 0 else "quasi-identifiers and the rest"
+        trials.append(count_links(kind, first, second, names, len(product), rng))
     for i, secret in enumerate(secrets, 2 * len(splits)):
         trials.append(
             count_inferences(tables.columns[secret], secret, people, product, [rows[i] for rows in found], rng)

@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Distribution:
-    """Shares of one column. ``edges``: of a histogram, then ``labels`` are its two ends and its middle; else categories."""
+    """Shares of one column, by category; or by bin, then ``edges`` are its bins, ``labels`` its ends and its middle."""
 
     column: str
     labels: tuple[str, ...]
@@ -68,19 +68,16 @@ def _place(column: Column, x: float) -> str:
     if column.kind != "time":
         return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.4g}"
     moment = EPOCH + timedelta(seconds=x)
-    return (
-        f"{moment:%H:%M}"
-        if column.real_type.startswith("TIME") and "STAMP" not in column.real_type
-        else f"{moment:%Y-%m-%d}"
-    )
+    of_day = column.real_type.startswith("TIME") and "STAMP" not in column.real_type
+    return f"{moment:%H:%M}" if of_day else f"{moment:%Y-%m-%d}"
 
 
 def _bars(tables: Tables, column: Column) -> Distribution:
     rows = _categories(tables, column)
-    totals = [max(1, sum(row[k] for row in rows)) for k in (1, 2)]
+    totals = max(1, sum(row[1] for row in rows)), max(1, sum(row[2] for row in rows))
     shown, rest = rows[:TOP], rows[TOP:]
     if column.ordered:
-        shown = sorted(shown, key=lambda row: (row[0] is None, row[0]))
+        shown = sorted(shown, key=lambda row: float("inf") if row[0] is None else float(row[0]))
     labels = ["(missing)" if v is None else f"{v:g}" if isinstance(v, float) else str(v) for v, *_ in shown]
     counts = [(row[1], row[2]) for row in shown]
     if rest:
@@ -95,12 +92,10 @@ def _categories(tables: Tables, column: Column) -> list[tuple[str | float | None
     """Each category with its real and its synthetic rows, the most frequent first."""
     value, join = column.v, ""
     if not column.ordered:  # several texts share the code of a pattern; the product's own text stands for it
-        codes = f"evaluation_codes{column.index}"
-        value, join = (
-            "c.t",
-            f"LEFT JOIN (SELECT code, max_by(t, t LIKE '%*') AS t FROM {codes} GROUP BY code) AS c ON c.code = {column.v}",
-        )
-    return tables.con.execute(
+        texts = f"SELECT code, max_by(t, t LIKE '%*') AS t FROM evaluation_codes{column.index} GROUP BY code"
+        value, join = "c.t", f"LEFT JOIN ({texts}) AS c ON c.code = {column.v}"
+    rows: list[tuple[str | float | None, int, int]] = tables.con.execute(
         f"SELECT {value} AS v, count(*) FILTER (src = {REAL}) AS a, count(*) FILTER (src = {SYNTHETIC}) AS b "
         f"FROM {ROWS} {join} GROUP BY v ORDER BY a + b DESC, v"
     ).fetchall()
+    return rows

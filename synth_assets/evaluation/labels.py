@@ -5,7 +5,8 @@ allows: the closed interval [low, high] on the number line (dates and times as s
 labels are read, in the engine.
 
 Understood: ``[a, b)`` with any mix of brackets and with empty or infinite ends, ``a-b``, ``>= a``, ``> a``, ``a+``,
-``<= b``, ``< b``, a plain value, a year ``1985`` or month ``1985-03`` of a date, and ``*`` for a suppressed cell.
+``<= b``, ``< b``, a plain value, of a date the month ``1985-03``, quarter ``1985-Q1``, year ``1985`` or years
+``1985-1989``, and ``*`` for a suppressed cell (so are ``NaN`` and ``Infinity``, which have no place on the line).
 """
 
 from __future__ import annotations
@@ -73,15 +74,19 @@ def _query(labels: str, data_type: str) -> str:
     h, p = parse(half, data_type), parse(f"regexp_extract(label, '{_PLUS}', 1)", data_type)
     day = "TRY_CAST(label || '{rest}' AS TIMESTAMP)"
     year, month = day.format(rest="-01-01"), day.format(rest="-01")
+    quarter = "TRY_CAST(left(label, 4) || '-' || (3 * CAST(right(label, 1) AS INTEGER) - 2) || '-01' AS TIMESTAMP)"
+    first, last = (f"TRY_CAST({end}(label, 4) || '-01-01' AS TIMESTAMP)" for end in ("left", "right"))
     timely = str(is_time(data_type))
     operator = f"regexp_extract(label, '{_HALF}', 1)"
     return f"""
         WITH shaped AS (
           SELECT label, CASE
-              WHEN regexp_full_match(label, '\\s*\\**\\s*') THEN 'suppressed'
+              WHEN regexp_full_match(lower(label), '\\s*(\\**|nan|[-+]?inf|[-+]?infinity)\\s*') THEN 'suppressed'
               WHEN {parse("label", data_type)} IS NOT NULL THEN 'value'
               WHEN {timely} AND regexp_full_match(label, '\\d{{4}}') THEN 'year'
               WHEN {timely} AND regexp_full_match(label, '\\d{{4}}-\\d\\d') THEN 'month'
+              WHEN {timely} AND regexp_full_match(label, '\\d{{4}}-Q[1-4]') THEN 'quarter'
+              WHEN {timely} AND regexp_full_match(label, '\\d{{4}}-\\d{{4}}') THEN 'years'
               WHEN regexp_matches(label, '{_SHAPES}') THEN 'interval'
               WHEN regexp_matches(label, '{_RANGE}') THEN 'range'
               WHEN regexp_matches(label, '{_HALF}') THEN 'half'
@@ -90,6 +95,7 @@ def _query(labels: str, data_type: str) -> str:
         SELECT label, CASE shape
               WHEN 'value' THEN {parse("label", data_type)} WHEN 'range' THEN {r1} WHEN 'plus' THEN {p}
               WHEN 'year' THEN epoch({year}) WHEN 'month' THEN epoch({month})
+              WHEN 'quarter' THEN epoch({quarter}) WHEN 'years' THEN epoch({first})
               WHEN 'interval' THEN CASE WHEN {group[1]} = '(' THEN {above.format(x=a)} ELSE {a} END
               WHEN 'half' THEN CASE {operator} WHEN '>' THEN {above.format(x=h)} WHEN '>=' THEN {h}
                    WHEN '≥' THEN {h} END
@@ -97,6 +103,8 @@ def _query(labels: str, data_type: str) -> str:
               WHEN 'value' THEN {parse("label", data_type)} WHEN 'range' THEN {r2}
               WHEN 'year' THEN epoch({year} + INTERVAL 1 YEAR) - 1
               WHEN 'month' THEN epoch({month} + INTERVAL 1 MONTH) - 1
+              WHEN 'quarter' THEN epoch({quarter} + INTERVAL 3 MONTH) - 1
+              WHEN 'years' THEN epoch({last} + INTERVAL 1 YEAR) - 1
               WHEN 'interval' THEN CASE WHEN {group[4]} = ')' THEN {below.format(x=b)} ELSE {b} END
               WHEN 'half' THEN CASE {operator} WHEN '<' THEN {below.format(x=h)} WHEN '<=' THEN {h}
                    WHEN '≤' THEN {h} END

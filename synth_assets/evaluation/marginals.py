@@ -205,7 +205,7 @@ def _single(tables: Tables, column: Column, joint: JointMarginal) -> ColumnMargi
 
 
 def _location(tables: Tables, column: Column) -> tuple[float | None, float | None]:
-    """Synthetic minus real mean and median, in real standard deviations; None where there is no spread to measure by."""
+    """Synthetic minus real mean and median, in real standard deviations; None without any spread to measure by."""
     if not column.ordered:
         return None, None
     row = tables.con.execute(

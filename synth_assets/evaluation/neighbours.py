@@ -55,7 +55,7 @@ class _Axis:
 def nearest_rows(
     columns: Sequence[Column], people: Sequence[Sample], product: Sample, views: Sequence[Sequence[int]]
 ) -> list[list[Index]]:
-    """For each sample of people and each view (positions of known columns): the nearest synthetic row of each person."""
+    """For each sample of people and each view (positions of known columns): each person's nearest synthetic row."""
     axes = [_axis(column, people, product, k) for k, column in enumerate(columns)]
     return [_search(axes, which, len(sample), len(product), views) for which, sample in enumerate(people)]
 
@@ -79,7 +79,7 @@ def _cost(axis: _Axis, persons: Whole) -> Whole:
     """Distances in one column, persons x synthetic rows."""
     p = persons[:, None]
     if not axis.column.ordered:
-        cost = (p != axis.low).astype(np.int32) * SCALE
+        cost: Whole = (p != axis.low).astype(np.int32) * np.int32(SCALE)
         if axis.column.generalized:  # a suppressed cell rules nothing out
             cost[:, axis.low == MISSING] = SCALE // 2
         return cost
@@ -91,7 +91,7 @@ def _cost(axis: _Axis, persons: Whole) -> Whole:
     if missing.any() or absent.any():
         cost[missing[:, None] != absent] = SCALE
         cost[missing[:, None] & absent] = 0
-    return cost.astype(np.int32, copy=False)
+    return np.asarray(cost, dtype=np.int32)
 
 
 def _search(axes: Sequence[_Axis], which: int, persons: int, rows: int, views: Sequence[Sequence[int]]) -> list[Index]:
@@ -101,14 +101,14 @@ def _search(axes: Sequence[_Axis], which: int, persons: int, rows: int, views: S
     for start in range(0, persons, block):
         part = slice(start, start + block)
         costs = [_cost(axis, (axis.real if which == 0 else axis.control)[part]) for axis in axes]
-        total = np.sum(costs, axis=0, dtype=np.int32)
+        total: Whole = np.asarray(np.sum(costs, axis=0, dtype=np.int32))
         for view, rows_found in zip(views, found, strict=True):
             rows_found[part] = _view(costs, total, view).argmin(axis=1)
     return found
 
 
 def _view(costs: Sequence[Whole], total: Whole, view: Sequence[int]) -> Whole:
-    """Distances over the columns of a view: the sum of its own, or the total without the others, whichever is shorter."""
+    """Distances over the columns of a view: the sum of its own, or the total less the others, if they are fewer."""
     others = [k for k in range(len(costs)) if k not in set(view)]
     if len(others) < len(view):
         distance = total
@@ -122,7 +122,12 @@ def _view(costs: Sequence[Whole], total: Whole, view: Sequence[int]) -> Whole:
 
 
 def count_links(
-    first: Sequence[Index], second: Sequence[Index], names: tuple[str, ...], rows: int, rng: np.random.Generator
+    kind: str,
+    first: Sequence[Index],
+    second: Sequence[Index],
+    names: tuple[str, ...],
+    rows: int,
+    rng: np.random.Generator,
 ) -> Trial:
     """Linkability: both halves of what is known of a person lead to the same synthetic row.
 
@@ -131,7 +136,7 @@ def count_links(
     """
     main, control = (measure_rate(int((a == b).sum()), len(a)) for a, b in zip(first, second, strict=True))
     blind = int((rng.integers(rows, size=main.attempts) == rng.integers(rows, size=main.attempts)).sum())
-    return Trial("linkability", "two halves", names, main, control, measure_rate(blind, main.attempts))
+    return Trial("linkability", kind, names, main, control, measure_rate(blind, main.attempts))
 
 
 def count_inferences(
@@ -160,8 +165,8 @@ def _spread(secrets: Sequence[Floats]) -> float:
 
 def _right(column: Column, guess: Floats, secret: Floats, spread: float) -> npt.NDArray[np.bool_]:
     """Whether each guess is right; a missing secret is guessed by a missing value only."""
-    both_missing = np.isnan(guess) & np.isnan(secret)
+    both_missing: npt.NDArray[np.bool_] = np.isnan(guess) & np.isnan(secret)
     if not column.continuous:
-        return (guess == secret) | both_missing
+        return np.asarray((guess == secret) | both_missing)
     tolerance = TOLERANCE * np.abs(guess) if column.kind == "number" else np.full_like(guess, spread / 100)
-    return (np.abs(guess - secret) <= tolerance) | both_missing
+    return np.asarray((np.abs(guess - secret) <= tolerance) | both_missing)

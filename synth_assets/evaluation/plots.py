@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 from synth_assets.evaluation.attacks import RISKS, Attack
@@ -82,7 +83,7 @@ def pair_plot(evaluation: Evaluation) -> bytes:
     image = axes.imshow(grid, cmap=colors, vmin=0.4, vmax=1)
     for a, row in enumerate(grid):
         for b, value in enumerate(row):
-            if value == value and len(names) <= 16:
+            if not isnan(value) and len(names) <= 16:
                 axes.text(
                     b, a, f"{value:.2f}", ha="center", va="center", fontsize=6.5, color="white" if value > 0.9 else INK
                 )

@@ -146,8 +146,9 @@ def _distance(row: tuple[float | None, ...] | None) -> float | None:
 def _validity(tables: Tables, column: Column, holes: tuple[int, int]) -> float | None:
     """BoundaryAdherence or CategoryAdherence. A missing value is valid where the real column has some."""
     v = column.v
-    if column.ordered and not column.codes:
-        inside = f"{v} BETWEEN (SELECT min({v}) FROM {ROWS} WHERE src = {REAL}) AND (SELECT max({v}) FROM {ROWS} WHERE src = {REAL})"
+    if column.continuous:
+        ends = [f"(SELECT {end}({v}) FROM {ROWS} WHERE src = {REAL})" for end in ("min", "max")]
+        inside = f"{v} BETWEEN {ends[0]} AND {ends[1]}"
     else:
         inside = f"{v} IN (SELECT {v} FROM {ROWS} WHERE src = {REAL} AND {v} IS NOT NULL)"
     row = tables.con.execute(

@@ -20,7 +20,7 @@ class Rate(BaseModel):
 
     ``weight`` is larger than one where each success stands for several (a control sample smaller than the fitted
     table, see :mod:`~synth_assets.evaluation.singling_out`); ``effective`` is the number of independent attempts that
-    the attempts are worth.
+    the attempts are worth; ``ceiling`` is the most that the rate can be in truth, where a theorem says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +29,7 @@ class Rate(BaseModel):
     successes: float = Field(ge=0)
     effective: float = Field(ge=0)
     weight: float = Field(default=1.0, ge=1)
+    ceiling: float = Field(default=1.0, ge=0, le=1)
     value: float = Field(ge=0, le=1)
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
@@ -67,26 +68,35 @@ def wilson(successes: float, attempts: float, z: float) -> tuple[float, float]:
     return low, high
 
 
-def measure_rate(successes: float, attempts: int, *, weight: float = 1.0, effective: float | None = None) -> Rate:
-    """The rate ``weight * successes / attempts``, cut at 1, with its interval at :data:`LEVEL`."""
-    worth = float(attempts) if effective is None else effective
-    value = min(1.0, weight * successes / attempts) if attempts else 0.0
-    rate = Rate(attempts=attempts, successes=successes, effective=worth, weight=weight, value=value, low=0.0, high=1.0)
+def measure_rate(
+    successes: float, attempts: int, *, weight: float = 1.0, effective: float | None = None, ceiling: float = 1.0
+) -> Rate:
+    """The rate ``weight * successes / attempts``, cut at its ceiling, with its interval at :data:`LEVEL`."""
+    rate = Rate(
+        attempts=attempts,
+        successes=successes,
+        effective=float(attempts) if effective is None else effective,
+        weight=weight,
+        ceiling=ceiling,
+        value=(value := min(ceiling, weight * successes / attempts) if attempts else 0.0),
+        low=0.0,
+        high=1.0,
+    )
     low, high = bounds(rate, normal_quantile((1 - LEVEL) / 2))
     return rate.model_copy(update={"low": min(low, value), "high": max(high, value)})
 
 
 def bounds(rate: Rate, z: float) -> tuple[float, float]:
-    """Wilson's bounds of a rate at another z, scaled by its weight and cut at 1."""
+    """Wilson's bounds of a rate at another z, scaled by its weight and cut at its ceiling."""
     if not rate.attempts:
-        return 0.0, 1.0
+        return 0.0, rate.ceiling
     share = min(1.0, rate.successes / rate.attempts)
     low, high = wilson(share * rate.effective, rate.effective, z)
-    return min(1.0, rate.weight * low), min(1.0, rate.weight * high)
+    return min(rate.ceiling, rate.weight * low), min(rate.ceiling, rate.weight * high)
 
 
 def excess(main: Rate, control: Rate, z: float) -> float:
-    """A lower bound, at ``z``, of the difference of two rates (Newcombe, Statistics in Medicine 17, 1998, method 10)."""
+    """A lower bound, at ``z``, of the difference of two rates (Newcombe, Stat. in Medicine 17, 1998, method 10)."""
     lower = bounds(main, z)[0]
     upper = bounds(control, z)[1]
     return main.value - control.value - sqrt((main.value - lower) ** 2 + (upper - control.value) ** 2)

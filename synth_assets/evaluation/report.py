@@ -22,9 +22,9 @@ from synth_assets.evaluation.plots import NAMES, pictures
 MEANINGS = {
     "column_shapes": "How alike the distributions of single columns are; 1 is the same.",
     "pair_trends": "How alike the relations of two columns are; 1 is the same.",
-    "singling_out": "How much more often a description made from the product fits exactly one fitted person than one new person.",
-    "linkability": "How much more often two halves of a fitted person's data meet in one synthetic row than a new person's.",
-    "inference": "How much more often a secret of a fitted person is guessed right from the product than a new person's.",
+    "singling_out": "How much more often a description from the product fits exactly one person, if fitted.",
+    "linkability": "How much more often two halves of a person's data meet in one synthetic row, if fitted.",
+    "inference": "How much more often a person's secret is guessed right from the product, if fitted.",
 }
 
 

@@ -85,6 +85,5 @@ def _names(column: Column) -> tuple[str, ...]:
 
 
 def _with_nan(array: Any) -> Floats:
-    if isinstance(array, np.ma.MaskedArray):
-        array = array.astype(np.float64).filled(np.nan)
-    return np.asarray(array, dtype=np.float64)
+    floats = np.ma.asarray(array, dtype=np.float64)
+    return np.asarray(floats.filled(np.nan), dtype=np.float64)

@@ -12,6 +12,9 @@ units, replace m random fitted units by the control units and ask whether the pr
 Averaged over all choices that is ``1[one control unit matches] * prod_{j<k} (m - j) / (N - j)``, where k fitted units
 match; times N / m it estimates without bias what the predicates would do on a fresh table of N people. (Fitting a curve
 through the control sample's own sizes, as Anonymeter does, needs a control sample of a thousand rows.)
+The rate has a ceiling: a predicate that is true of a random person with probability w isolates one of N fresh people
+with probability N w (1 - w)^(N - 1), which is at most (1 - 1/N)^(N - 1), about 37 % (Cohen and Nissim, 'Towards
+formalizing the GDPR's notion of singling out', PNAS 2020). More than that is never common knowledge.
 """
 
 from __future__ import annotations
@@ -84,9 +87,15 @@ def _try(
             control,
             room_for_outsider(people.counts(), tables.units[REAL], outsiders),
             tables.units[REAL] / outsiders if outsiders else 1.0,
+            common_ceiling(tables.units[REAL]),
         ),
         _isolation_rate(guesses, np.ones(len(blind)), 1.0),
     )
+
+
+def common_ceiling(people: int) -> float:
+    """The largest chance that a predicate chosen without seeing them isolates one of so many people."""
+    return (1 - 1 / people) ** (people - 1) if people > 1 else 1.0
 
 
 def room_for_outsider(matching: npt.NDArray[np.int64], fitted: int, outsiders: int) -> Floats:
@@ -98,7 +107,7 @@ def room_for_outsider(matching: npt.NDArray[np.int64], fitted: int, outsiders: i
     return chance
 
 
-def _isolation_rate(matches: Matches, room: Floats, weight: float) -> Rate:
+def _isolation_rate(matches: Matches, room: Floats, weight: float, ceiling: float = 1.0) -> Rate:
     """The share of predicates that isolate one unit. Predicates that isolate the same unit are not independent:
 
     the number of effective attempts is divided by the mean size of the groups (the design effect of clusters).
@@ -110,7 +119,9 @@ def _isolation_rate(matches: Matches, room: Floats, weight: float) -> Rate:
     if len(isolated):
         groups = np.unique(isolated, return_counts=True)[1]
         effective /= float((groups**2).sum() / groups.sum())
-    return measure_rate(float(room[alone].sum()), attempts, weight=weight, effective=effective)
+    return measure_rate(
+        float(room[alone].sum()), attempts, weight=weight, effective=effective, ceiling=ceiling * len(alone) / attempts
+    )
 
 
 def match(

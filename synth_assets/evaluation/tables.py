@@ -26,6 +26,9 @@ ROWS = "evaluation_rows"
 """The temporary table: ``src`` (0 real, 1 control, 2 synthetic), ``r`` row number, ``u`` unit, ``v0``, ``v1``, ...;
 for a generalized column also ``lo0``, ``hi0``, ... on synthetic rows."""
 
+OTHER = "(other)"
+"""What a product calls the rare categories that it gathers."""
+
 CODES_AT_MOST = 20
 """A numeric column of at most this many distinct values, each met five times on average, holds codes, not amounts."""
 
@@ -168,7 +171,8 @@ def _map_patterns(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[
     """Give real texts the code of the prefix (``12***``) that stands for them in a generalized product.
 
     A pattern is a text of the product that ends in ``*`` and is none of the real table's. A cell of stars alone is
-    suppressed: it loses its code and counts as missing. Returns whether there was any pattern.
+    suppressed: it loses its code and counts as missing. Where the product has :data:`OTHER`, texts that it does not
+    have are among those. Returns whether there was any pattern.
     """
     text = f"CAST({quote(name)} AS VARCHAR)"
     con.execute(
@@ -176,12 +180,21 @@ def _map_patterns(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[
         f"WHERE t LIKE '%*' AND t NOT IN (SELECT {text} FROM {sources[REAL]} WHERE {text} LIKE '%*')"
     )
     con.execute(
-        f"UPDATE {table} SET code = m.code FROM (SELECT c.t, arg_max(p.code, length(p.prefix)) AS code FROM {table} AS c "
+        f"UPDATE {table} SET code = m.code "
+        f"FROM (SELECT c.t, arg_max(p.code, length(p.prefix)) AS code FROM {table} AS c "
         f"JOIN evaluation_patterns AS p ON starts_with(c.t, p.prefix) AND p.prefix <> '' WHERE c.t NOT IN "
         f"(SELECT {text} FROM {sources[SYNTHETIC]} WHERE {text} IS NOT NULL) GROUP BY c.t) AS m WHERE {table}.t = m.t"
     )
     con.execute(
         f"UPDATE {table} SET code = NULL WHERE t IN (SELECT t FROM evaluation_patterns WHERE trim(prefix) = '')"
+    )
+    con.execute(
+        f"UPDATE {table} SET code = (SELECT code FROM {table} WHERE t = ?) WHERE code IS NOT NULL "
+        f"AND EXISTS (SELECT 1 FROM {table} WHERE t = ?) "
+        f"AND NOT EXISTS (SELECT 1 FROM {sources[REAL]} WHERE {text} = ?) "
+        f"AND code NOT IN (SELECT code FROM {table} WHERE code IS NOT NULL AND t IN "
+        f"(SELECT {text} FROM {sources[SYNTHETIC]} WHERE {text} IS NOT NULL))",
+        [OTHER] * 3,
     )
     found = con.execute("SELECT count(*) FROM evaluation_patterns").fetchone()
     con.execute("DROP TABLE evaluation_patterns")

@@ -77,7 +77,7 @@ def _measure(tables: Tables, column: Column, samples: list[Sample], seed: int) -
         return Utility(target=column.name, task=task, rows=sizes, reason=reason)
     inputs = [_inputs(tables, column, sample, task == "regression") for sample in samples]
     test = inputs[CONTROL], answers[CONTROL]
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):  # the trees' threads spin while they wait for a busy core, at ten times the work
         fits = [_fit(tables, column, task, (inputs[src], answers[src]), test, seed) for src in (REAL, SYNTHETIC)]

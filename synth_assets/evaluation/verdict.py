@@ -93,8 +93,8 @@ def judge_risk(score: RiskScore, threshold: float) -> Criterion:
     if over:
         return criterion(
             True,
-            f"{score.value:.3f} lies above the upper bound {threshold:g}, but fitted people fall no more often than control "
-            f"people beyond chance (false alarms: at most {FALSE_ALARM:g})",
+            f"{score.value:.3f} lies above the upper bound {threshold:g}, but fitted people do not fall more "
+            f"often than control people beyond chance (false alarms: at most {FALSE_ALARM:g})",
         )
     return criterion(True, f"{score.value:.3f} keeps the upper bound {threshold:g}")
 

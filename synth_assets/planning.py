@@ -78,7 +78,8 @@ def _release(
     spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, consumer: Consumer, product: Product
 ) -> PlannedRelease:
     source = spec.source(product.source)
-    cached, left_out, problem = False, (), ""
+    cached, problem = False, ""
+    left_out: tuple[str, ...] = ()
     policy = _policy(source, warehouse)
     if policy is not None and ledger is not None:
         try:

@@ -23,7 +23,8 @@ from synth_assets.storage import quote
 _TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_MOST_COLUMNS = 12
+_SMALL, _TINY = 5000, 1000  # rows; below, the noise of epsilon 1 over many columns would drown the table
+_MOST_WORDS = 100  # distinct values of a text column in the starter's product
 _MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to be the list of people
 
 
@@ -31,12 +32,16 @@ _MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to b
 class ScannedSource:
     """One file as the scan saw it.
 
-    ``unit`` is the column that names the person, if one does; ``many_rows`` whether a person has several rows.
+    ``plain`` are the columns that mostly hold something and, where they hold text, few enough different words for a
+    first product. ``unit`` is the column that names the person, if one does; ``many_rows`` whether a person has
+    several rows.
     """
 
     name: str
     path: Path
     verdicts: tuple[ColumnVerdict, ...]
+    rows: int
+    plain: frozenset[str]
     unit: str | None = None
     many_rows: bool = False
 
@@ -69,9 +74,21 @@ def scan(file: Path) -> ScannedSource:
     with sealed(f"scanning {file.name}"), duckdb.connect() as con:
         columns = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(), "scanned")
         verdicts = classify(con, "scanned", columns, table_name=file.stem)
+        rows = con.execute("SELECT count(*) FROM scanned").fetchall()[0][0]
+        plain = _plain_columns(con, [column for column, _ in columns], rows)
     unit = _unit(verdicts)
     many = unit is not None and not unit.unique
-    return ScannedSource(source_name(file), file, tuple(verdicts), unit.column if unit else None, many)
+    return ScannedSource(source_name(file), file, tuple(verdicts), rows, plain, unit.column if unit else None, many)
+
+
+def _plain_columns(con: duckdb.DuckDBPyConnection, columns: list[str], rows: int) -> frozenset[str]:
+    words = min(_MOST_WORDS, max(10, rows // 50))
+    facts = [
+        f"2 * count({q}) > count(*) AND (any_value(typeof({q})) <> 'VARCHAR' OR approx_count_distinct({q}) <= {words})"
+        for q in map(quote, columns)
+    ]
+    verdicts = con.execute(f"SELECT {', '.join(facts)} FROM scanned").fetchall()[0]
+    return frozenset(column for column, verdict in zip(columns, verdicts, strict=True) if verdict)
 
 
 def find_people(source: ScannedSource, others: list[ScannedSource]) -> str | None:
@@ -132,7 +149,7 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
             lines.append(f"    people: {people}  # the source that lists these people")
     else:
         lines.append("    # unit: ...  # the column that says who is protected; without it each row is its own unit")
-    lines.append("    budget: {epsilon: 4, delta: 1e-6}  # the most this source may ever be charged")
+    lines.append("    budget: {epsilon: 4, delta: 1e-5}  # the most this source may ever be charged")
     lines.append("    columns:")
     for verdict in source.verdicts:
         sure = f"# confidence {verdict.confidence:.2f}"
@@ -147,7 +164,11 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
 
 
 def _render_consumer(source: ScannedSource) -> list[str]:
-    chosen = [verdict.column for verdict in source.verdicts if _usable(verdict, source.unit)][:_MOST_COLUMNS]
+    small = source.rows < _SMALL
+    epsilon = 3 if source.rows < _TINY else 2 if small else 1
+    delta = "1e-6" if small else "1e-9"
+    usable = [verdict.column for verdict in source.verdicts if _usable(verdict, source)]
+    chosen = usable[: 4 if small else 12]
     if not chosen:
         return ["consumers: []  # no column is fit for a product yet: decide on columns above, then add one"]
     return [
@@ -157,19 +178,17 @@ def _render_consumer(source: ScannedSource) -> list[str]:
         f"      - name: {source.name}_table  # one product to edit: its columns, method and share of the budget",
         f"        source: {source.name}",
         f"        columns: [{', '.join(_scalar(column) for column in chosen)}]",
-        "        synthesizer: {method: mst, epsilon: 1, delta: 1e-9}",
+        f"        synthesizer: {{method: mst, epsilon: {epsilon}, delta: {delta}}}",
     ]
 
 
-def _usable(verdict: ColumnVerdict, unit: str | None) -> bool:
-    if (
-        verdict.role in {"undecided", "direct_identifier"}
-        or verdict.column == unit
-        or verdict.entity_type in _TEXT_TYPES
-    ):
+def _usable(verdict: ColumnVerdict, source: ScannedSource) -> bool:
+    """Whether a column is fit for a first product: decided, kept as it is, no identifier and no free text."""
+    if verdict.role in {"undecided", "direct_identifier"} or verdict.column == source.unit:
         return False
-    kept = resolve_treatment(verdict, is_unit=False).kind == "keep"
-    return kept and not (verdict.unique and verdict.data_type == "VARCHAR")
+    if verdict.entity_type in _TEXT_TYPES or resolve_treatment(verdict).kind != "keep":
+        return False
+    return verdict.column in source.plain
 
 
 def _scalar(text: str) -> str:

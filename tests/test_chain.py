@@ -11,11 +11,12 @@ import duckdb
 import pandas as pd
 import pytest
 
+from resources.environment import dagster_home
 from synth_assets.execution import Outcome, materialize
 from synth_assets.release import current_release, release_key
 from synth_assets.spec import load_spec
 from synth_assets.synthesis import Independent
-from tests.workspace import dagster_home, one, product, read, write_people, write_spec
+from tests.workspace import one, product, read, write_people, write_spec
 
 pytestmark = pytest.mark.xdist_group("chain")
 

@@ -110,9 +110,9 @@ def _query(labels: str, data_type: str) -> str:
                    WHEN '≤' THEN {h} END
             END AS high,
             coalesce(CASE shape WHEN 'interval' THEN {_end_known(group[2], data_type)} AND
-                     {_end_known(group[3], data_type)}
+                     {_end_known(group[3], data_type)} AND coalesce({a} <= {b}, true)
                  WHEN 'half' THEN {h} IS NOT NULL WHEN 'plus' THEN {p} IS NOT NULL
-                 WHEN 'range' THEN {r1} IS NOT NULL AND {r2} IS NOT NULL
+                 WHEN 'range' THEN {r1} <= {r2}
                  ELSE shape IS NOT NULL END, false) AS understood
         FROM shaped"""
 

@@ -1,10 +1,11 @@
 """Singling out: predicates, made from the product alone, that are true of exactly one person.
 
 Univariate predicates name a value that only one synthetic row has, or lie at an extreme; multivariate ones join the
-values of some columns of one synthetic row: of three, where outliers show, and of all, where copies show (Giomi et al.,
-PoPETs 2023, section 4.1). Only predicates that isolate one synthetic row are tried, each once. A person counts once
-however many rows they own. Where fewer than :data:`LEAST_PREDICATES` can be made, the missing ones count as failures:
-a dozen guesses, right or not, single out a dozen people at most, and a rate over a dozen says nothing.
+values of some columns of one synthetic row, where an amount extends to its side of the median: of three columns, and
+of all (Giomi et al., PoPETs 2023, section 4.1). A whole row as it stands is a predicate too: there copies show. Only
+predicates that isolate one synthetic row are tried, each once. A person counts once however many rows they own. Where
+fewer than :data:`LEAST_PREDICATES` can be made, the missing ones count as failures: a dozen guesses, right or not,
+single out a dozen people at most, and a rate over a dozen says nothing.
 
 **The control.** Whether a predicate isolates somebody depends on how many people there are, and the control sample is
 smaller than the fitted one. So the control rate is that of a table of the *same* size: with N fitted and m control
@@ -61,6 +62,8 @@ def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: 
     for columns in sorted({min(width, len(known)), len(known)} - {1}):
         kind = f"multivariate, {columns} columns"
         made.append((kind, columns, _multivariate(tables, product, known, columns, predicates, rng)))
+    if len(known) > 1:
+        made.append(("whole rows", len(known), _whole_rows(tables, product, known, predicates)))
     names = tuple(tables.columns[k].name for k in known)
     trials = []
     for kind, columns, found in made:
@@ -107,7 +110,7 @@ def room_for_outsider(matching: npt.NDArray[np.int64], fitted: int, outsiders: i
     return chance
 
 
-def _isolation_rate(matches: Matches, room: Floats, weight: float, ceiling: float = 1.0) -> Rate:
+def _isolation_rate(matches: Matches, room: Floats, weight: float, ceiling: float | None = None) -> Rate:
     """The share of predicates that isolate one unit. Predicates that isolate the same unit are not independent:
 
     the number of effective attempts is divided by the mean size of the groups (the design effect of clusters).
@@ -120,7 +123,11 @@ def _isolation_rate(matches: Matches, room: Floats, weight: float, ceiling: floa
         groups = np.unique(isolated, return_counts=True)[1]
         effective /= float((groups**2).sum() / groups.sum())
     return measure_rate(
-        float(room[alone].sum()), attempts, weight=weight, effective=effective, ceiling=ceiling * len(alone) / attempts
+        float(room[alone].sum()),
+        attempts,
+        weight=weight,
+        effective=effective,
+        ceiling=1.0 if ceiling is None else ceiling * len(alone) / attempts,
     )
 
 
@@ -201,12 +208,22 @@ def _multivariate(
     return _isolating(tables, list(made), limit)
 
 
-def _clause(column: Column, product: Sample, k: int, row: int, median: float) -> Clause | None:
-    """What one cell says of a person; a suppressed cell says nothing."""
+def _whole_rows(tables: Tables, product: Sample, known: Sequence[int], limit: int) -> list[Predicate]:
+    """Every known value of one synthetic row, exactly."""
+    made: dict[Predicate, None] = {}
+    for row in range(min(len(product), 2 * limit)):
+        clauses = (_clause(tables.columns[k], product, k, row, None) for k in known)
+        made[tuple(clause for clause in clauses if clause is not None)] = None
+    made.pop((), None)
+    return _isolating(tables, list(made), limit)
+
+
+def _clause(column: Column, product: Sample, k: int, row: int, median: float | None) -> Clause | None:
+    """What one cell says of a person: its value, or beyond it as seen from the median; a suppressed cell nothing."""
     value, low, high = product.values[k][row], product.low[k][row], product.high[k][row]
     if np.isnan(low) or np.isnan(high):
         return None if column.generalized else (k, "missing", 0.0, 0.0)
-    if not column.ordered or column.generalized:
+    if median is None or not column.ordered or column.generalized:
         return (k, "between", float(low), float(high))
     return (k, "between", float(value), np.inf) if value > median else (k, "between", -np.inf, float(value))
 

@@ -1,0 +1,190 @@
+"""The whole measurement on people of one population: what must fail fails, and what is harmless passes."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from pydantic import ValidationError
+
+from synth_assets.evaluation import Acceptance, Evaluation, evaluate
+from synth_assets.evaluation.verdict import decide, judge_score
+from tests.evaluation.tables import PEOPLE, make, people
+
+REAL, CONTROL, FRESH = ("r", 360, 1), ("c", 40, 2), ("f", 360, 3)
+QUASI, SENSITIVE = ("age", "city"), ("ill",)
+
+
+def measure(con: duckdb.DuckDBPyConnection, product: str, **settings: object) -> Evaluation:
+    """An evaluation of a product of 360 fitted and 40 control people: as small as tables get."""
+    for table in (REAL, CONTROL, FRESH):
+        people(con, *table)
+    return evaluate(
+        con,
+        "r",
+        "c",
+        product,
+        PEOPLE,
+        accept=Acceptance(),
+        quasi_identifiers=QUASI,
+        seed=1,
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+def failed(evaluation: Evaluation) -> set[str]:
+    return {c.name for c in evaluation.verdict.criteria if not c.passed}
+
+
+def test_a_copy_fails() -> None:
+    found = measure(duckdb.connect(), "r")
+    assert found.quality.column_shapes == 1
+    assert found.attacks.singling_out.value == 1
+    assert found.attacks.inference.value is not None
+    assert found.attacks.inference.value > 0.7
+    assert {"singling_out", "inference"} <= failed(found)
+    assert not found.verdict.passed
+
+
+def test_half_a_copy_fails() -> None:
+    half = "(SELECT * FROM (SELECT * FROM r LIMIT 180) UNION ALL SELECT * FROM (SELECT * FROM f LIMIT 180))"
+    assert failed(measure(duckdb.connect(), half)) >= {"singling_out"}
+
+
+def test_a_fresh_sample_passes_and_is_as_good_as_the_control() -> None:
+    found = measure(duckdb.connect(), "f")
+    assert found.verdict.passed
+    assert not any(a.risk.significant for a in found.attacks.inference.attacks)
+    for way in found.marginals.ways:
+        assert way.reference is not None
+        assert way.mean < way.reference
+
+
+def shuffle(con: duckdb.DuckDBPyConnection, source: str) -> str:
+    """Each column of a table in an order of its own."""
+    parts = (
+        f"(SELECT {name} FROM (SELECT *, row_number() OVER () AS k FROM {source}) ORDER BY hash(k, {seed}))"
+        for seed, (name, _) in enumerate(PEOPLE)
+    )
+    con.execute(f"CREATE TABLE shuffled AS SELECT * FROM {' POSITIONAL JOIN '.join(parts)}")
+    return "shuffled"
+
+
+def test_shuffled_columns_pass_with_risks_near_zero() -> None:
+    con = duckdb.connect()
+    rounded = "(SELECT * REPLACE (income // 10000 * 10000 AS income) FROM {})"
+    people(con, *REAL), people(con, *CONTROL)
+    product = shuffle(con, rounded.format("r"))
+    found = evaluate(con, rounded.format("r"), rounded.format("c"), product, PEOPLE, accept=Acceptance(), seed=1)
+    assert found.verdict.passed
+    assert not any(a.risk.significant for a in found.attacks.singling_out.attacks)
+    assert found.attacks.linkability.value is not None
+    assert found.attacks.linkability.value < 0.1
+
+
+def test_shuffling_does_not_hide_values_that_are_one_persons() -> None:
+    con = duckdb.connect()
+    people(con, *REAL)
+    found = measure(con, shuffle(con, "r"))
+    assert failed(found) == {"singling_out"}
+    assert "univariate" in found.verdict.criteria[2].reason
+
+
+def test_generalized_rows_pass_against_an_attacker_who_knows_quasi_identifiers() -> None:
+    con = duckdb.connect()
+    people(con, *REAL)
+    con.execute(
+        "CREATE TABLE coarse AS "
+        "SELECT '[' || age // 20 * 20 || ', ' || (age // 20 + 1) * 20 || ')' AS age, '*' AS city, "
+        "'[' || income // 20000 * 20000 || ', ' || (income // 20000 + 1) * 20000 || ')' AS income, ill FROM r"
+    )
+    found = measure(con, "coarse", sensitive=SENSITIVE)
+    assert found.attacks.generalized
+    assert found.attacks.known == QUASI
+    risks = {"singling_out", "linkability", "inference"}
+    assert not failed(found) & risks
+    shapes = {c.column: c.score for c in found.quality.columns}
+    assert shapes["ill"] == 1
+    assert (shapes["age"] or 0) > 0.85
+    # The same rows with nothing made coarser do not pass by being called generalized.
+    assert failed(measure(con, "r", sensitive=SENSITIVE, generalized=True)) & risks
+
+
+def test_people_with_many_rows_are_attacked_once() -> None:
+    con = duckdb.connect()
+    people(con, *REAL)
+    people(con, *CONTROL)
+    many = [f"(SELECT t.*, hash(rowid) AS __unit FROM {name} AS t, range(3))" for name in ("r", "c")]
+    found = evaluate(con, many[0], many[1], "r", PEOPLE, accept=Acceptance(), seed=1)
+    assert (found.rows, found.units) == ((1080, 120, 360), (360, 40, 360))
+    attack = found.attacks.inference.attacks[0]
+    assert (attack.main.attempts, attack.control.attempts) == (360, 40)
+    assert found.attacks.singling_out.value == 1
+
+
+@pytest.mark.parametrize(("control", "passes"), [(0, False), (19, False), (40, True)])
+def test_without_enough_control_people_risks_are_not_measured_and_fail(control: int, passes: bool) -> None:
+    con = duckdb.connect()
+    people(con, *REAL), people(con, *FRESH), people(con, "c", control, 2)
+    found = evaluate(con, "r", "c", "f", PEOPLE, accept=Acceptance(), seed=1)
+    assert found.verdict.passed is passes
+    risks = [c for c in found.verdict.criteria if c.name == "inference"]
+    assert (risks[0].value is None) is not passes
+    assert ("not measurable" in risks[0].reason) is not passes
+
+
+def test_an_empty_product_gives_nothing_away_and_is_worth_nothing() -> None:
+    con = duckdb.connect()
+    found = measure(con, "(SELECT * FROM r LIMIT 0)")
+    assert failed(found) == {"column_shapes", "pair_trends"}
+    assert found.attacks.inference.value == 0
+
+
+@pytest.mark.parametrize("rows", [[], [(None, None)], [(1, "a")], [(None, None)] * 50])
+def test_degenerate_tables_are_measured_or_refused_but_never_break(rows: list[tuple[object, ...]]) -> None:
+    con = duckdb.connect()
+    columns = {"x": "INTEGER", "c": "VARCHAR"}
+    name = make(con, "t", columns, rows)
+    found = evaluate(con, name, name, name, list(columns.items()), target="c", accept=Acceptance(), seed=1)
+    assert found.utility.reason is not None
+    assert found.verdict.passed is (len(rows) == 50)
+
+
+def test_one_column() -> None:
+    con = duckdb.connect()
+    for table in (REAL, CONTROL, FRESH):
+        people(con, *table)
+    found = evaluate(con, "r", "c", "f", PEOPLE[:1], accept=Acceptance(), seed=1)
+    assert found.verdict.passed
+    assert [c.name for c in found.verdict.criteria] == ["column_shapes", "singling_out", "linkability", "inference"]
+    assert found.attacks.linkability.reason is not None
+
+
+def test_the_same_seed_gives_the_same_evaluation() -> None:
+    con = duckdb.connect()
+    assert measure(con, "f", target="ill") == measure(con, "f", target="ill")
+
+
+def test_the_json_holds_no_value() -> None:
+    con = duckdb.connect()
+    for table in (REAL, CONTROL, FRESH):
+        people(con, *table)
+    canary = "(SELECT 91827364 AS age, 'canary-in-a-cell' AS city, 71234567 AS income, true AS ill)"
+    real = f"(SELECT * FROM r UNION ALL SELECT * FROM {canary})"
+    found = evaluate(con, real, "c", real, PEOPLE, target="income", accept=Acceptance(), seed=1)
+    text = found.model_dump_json()
+    assert not any(secret in text for secret in ("canary", "91827364", "71234567", "city 1"))
+    assert Evaluation.model_validate_json(text) == found
+
+
+def test_acceptance_refuses_unknown_keys_and_values_beyond_the_unit_interval() -> None:
+    with pytest.raises(ValidationError, match="shapes"):
+        Acceptance.model_validate({"shapes": 0.5})
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        Acceptance(inference=1.5)
+
+
+def test_a_verdict_needs_a_criterion_and_a_measured_value() -> None:
+    assert not decide([]).passed
+    assert not judge_score("column_shapes", None, 0.0, None).passed
+    assert judge_score("column_shapes", 0.7, 0.7, None).passed
+    assert not judge_score("column_shapes", 0.69, 0.7, None).passed

@@ -13,10 +13,11 @@ import duckdb
 
 from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
+from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import sealed
 from synth_assets.evaluation import Evaluation, evaluate, render_report, score_plot
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.release import current_release, fitted_rows, product_policy, release_key
+from synth_assets.release import fitted_rows, release_key, require_current
 from synth_assets.spec import Consumer, Product
 from synth_assets.storage import get_meta, quote
 
@@ -28,13 +29,13 @@ def evaluate_product(platform: Platform, consumer: Consumer, product: Product) -
     """``report/<consumer>/<product>``: measure quality and risk of what is staged, and certify it or not."""
     name = f"{consumer.name}/{product.name}"
     with sealed(f"report/{name}"), platform.warehouse.lock(f"report/{name}"):
-        release_id = current_release(platform.warehouse, name)
+        release_id, policy = require_current(platform, name, product)
         with platform.warehouse.connect() as con:
             platform.warehouse.attach(con, release_key(name, release_id), "staged")
             digest = str(get_meta(con, "staged")["digest"])
             certificate = find_certificate(platform.ledger, name, product, digest)
             if certificate is None or not _report_exists(platform, name, digest):
-                certificate = _certify(platform, con, name, product, release_id, digest)
+                certificate = _certify(platform, con, product, policy, (name, release_id, digest))
     criteria = json.loads(certificate.criteria_json)
     return Materialized(key=f"report/{name}", facts=verdict_facts(certificate, criteria), version=fingerprint(digest))
 
@@ -59,11 +60,15 @@ def _report_exists(platform: Platform, name: str, digest: str) -> bool:
 
 
 def _certify(
-    platform: Platform, con: duckdb.DuckDBPyConnection, name: str, product: Product, release_id: str, digest: str
+    platform: Platform,
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    policy: list[TreatedColumn],
+    release: tuple[str, str, str],
 ) -> Certificate:
-    """Evaluate, keep the report, write the certificate."""
+    """Evaluate, keep the report, write the certificate; ``release`` is the product's name, release and digest."""
+    name, release_id, digest = release
     platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
-    policy = product_policy(product, platform.spec.source(product.source), get_meta(con, "d")["policy"])
     judged = [column for column in policy if column.role != "direct_identifier"] or policy
     columns = [column.name for column in judged]
     staged = f"(SELECT {', '.join(quote(column) for column in columns)} FROM staged.data)"

@@ -17,7 +17,7 @@ import duckdb
 from synth_assets.accounting import Ledger
 from synth_assets.classification import ColumnVerdict, apply_decisions, classify
 from synth_assets.deidentification import TreatedColumn, deidentify, resolve_treatment
-from synth_assets.errors import SpecError, sealed
+from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
 from synth_assets.spec import Source, Spec, nearest
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
@@ -90,7 +90,8 @@ def ingest_source(platform: Platform, name: str) -> Materialized:
             rejects="out.rejects",
             control_fraction=source.control,
         )
-        put_meta(con, {"snapshot_id": snapshot.snapshot_id, "columns": snapshot.columns})
+        facts = {"snapshot_id": snapshot.snapshot_id, "columns": snapshot.columns, "settings": _settings(source)}
+        put_meta(con, facts)
     columns = tuple(map(tuple, json.loads(before.columns_json))) if before else snapshot.columns
     changes = schema_changes(snapshot.model_copy(update={"columns": columns}), snapshot)
     platform.ledger.record_snapshot(
@@ -113,6 +114,12 @@ def _snapshot_facts(snapshot: Snapshot, changes: tuple[SchemaChange, ...]) -> di
         "rows without a unit": snapshot.without_unit,
         "schema changes": "; ".join(change.text for change in changes) or "none",
     }
+
+
+def _settings(source: Source) -> str:
+    """What of the spec decides how a source is read and treated, besides the decisions on its columns."""
+    keys = {"path", "format", "unit", "control", "people", "suppress_records"}
+    return fingerprint(source.model_dump(mode="json", include=keys))
 
 
 def _decisions(source: Source) -> dict[str, Any]:
@@ -201,11 +208,14 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
     """``deidentified/<source>``: every column treated by fixed rules; rows stay rows of the same units."""
     source = platform.spec.source(name)
     key = f"deidentified/{name}"
-    stored = read_meta(platform.warehouse, f"classified/{name}")["verdicts"]
-    verdicts = [ColumnVerdict.model_validate(verdict) for verdict in stored]
-    policy = treated_columns(source, verdicts)
     with sealed(key), platform.warehouse.write(key) as con:
+        policy = current_policy(platform.warehouse, source)
         platform.warehouse.attach(con, f"raw/{name}", "raw")
+        raw = get_meta(con, "raw")
+        if raw["settings"] != _settings(source):
+            raise SourceError(
+                f"the spec reads source {name} otherwise than raw/{name} was; materialize raw/{name} again"
+            )
         result = deidentify(
             con,
             "raw.data",
@@ -216,7 +226,8 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
             people_sql=_people(platform, con, source),
         )
         facts = {
-            "snapshot_id": get_meta(con, "raw")["snapshot_id"],
+            "snapshot_id": raw["snapshot_id"],
+            "settings": raw["settings"],
             "policy": [column.model_dump(mode="json") for column in policy],
             "data_dependent": [column.name for column in result.columns if not column.fixed_rule],
         }
@@ -234,6 +245,29 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
         tags={column.name: {"role": column.role, "treatment": column.treatment.kind} for column in policy},
         version=fingerprint(facts),
     )
+
+
+def current_policy(warehouse: Warehouse, source: Source) -> list[TreatedColumn]:
+    """The policy under today's spec and the last classification."""
+    found = read_meta(warehouse, f"classified/{source.name}")["classifier"]
+    verdicts = apply_decisions([ColumnVerdict.model_validate(verdict) for verdict in found], source.columns)
+    return treated_columns(source, verdicts)
+
+
+def read_treated(platform: Platform, source: Source) -> dict[str, Any]:
+    """The facts of ``deidentified/<source>``.
+
+    Raises:
+        SourceError: the spec has changed since; what it asks for now has not been done to these rows.
+    """
+    facts = read_meta(platform.warehouse, f"deidentified/{source.name}")
+    policy = [column.model_dump(mode="json") for column in current_policy(platform.warehouse, source)]
+    if facts["policy"] != policy or facts["settings"] != _settings(source):
+        raise SourceError(
+            f"the spec's decisions on source {source.name} have changed since deidentified/{source.name} was made; "
+            f"materialize it again with `--select '+deidentified/{source.name}'`"
+        )
+    return facts
 
 
 def _people(platform: Platform, con: duckdb.DuckDBPyConnection, source: Source) -> str | None:

@@ -11,10 +11,9 @@ from typing import Any
 
 from synth_assets.accounting import Budget, Ledger, Tick, exhausted_at
 from synth_assets.accounting.budget import NOTHING, Total, exact
-from synth_assets.classification import ColumnVerdict, apply_decisions
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError
-from synth_assets.pipeline import read_meta, treated_columns
+from synth_assets.pipeline import current_policy
 from synth_assets.release import identify_release, product_policy
 from synth_assets.spec import Consumer, Product, Source, Spec
 from synth_assets.storage import Warehouse
@@ -111,9 +110,7 @@ def _policy(source: Source, warehouse: Warehouse | None) -> list[TreatedColumn] 
     """The policy under today's spec and the last classification; None before the first."""
     if warehouse is None or not warehouse.exists(f"classified/{source.name}"):
         return None
-    found = read_meta(warehouse, f"classified/{source.name}")["classifier"]
-    verdicts = apply_decisions([ColumnVerdict.model_validate(verdict) for verdict in found], source.columns)
-    return treated_columns(source, verdicts)
+    return current_policy(warehouse, source)
 
 
 def _source(

@@ -17,9 +17,10 @@ import duckdb
 
 from synth_assets import __version__
 from synth_assets.certification import find_certificate
+from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
-from synth_assets.release import RELATION, current_release, product_policy, release_key
+from synth_assets.release import RELATION, release_key, require_current
 from synth_assets.spec import Consumer, Product
 from synth_assets.storage import columns_of, get_meta, literal, quote, sync_replace, table_digest
 
@@ -39,7 +40,7 @@ def publish_product(platform: Platform, consumer: Consumer, product: Product) ->
     """
     name = f"{consumer.name}/{product.name}"
     with sealed(f"published/{name}"), platform.warehouse.lock(f"published/{consumer.name}"):
-        release_id = current_release(platform.warehouse, name)
+        release_id, policy = require_current(platform, name, product)
         with platform.warehouse.connect() as con:
             platform.warehouse.attach(con, release_key(name, release_id), "staged")
             meta = get_meta(con, "staged")
@@ -49,7 +50,7 @@ def publish_product(platform: Platform, consumer: Consumer, product: Product) ->
             folder = platform.warehouse.published / consumer.name
             unchanged = _is_published(platform, con, folder, name, product, meta["digest"])
             if not unchanged:
-                card = data_card(platform, con, consumer, product, meta, columns, rows)
+                card = data_card(platform, consumer, product, policy, meta, columns, rows)
                 _write(con, folder, consumer, product, meta["digest"], card)
                 platform.ledger.record_publication(name, release_id, meta["digest"], platform.now())
     return Materialized(
@@ -151,17 +152,16 @@ def _rebuild_database(con: duckdb.DuckDBPyConnection, folder: Path, incoming: Pa
 
 def data_card(
     platform: Platform,
-    con: duckdb.DuckDBPyConnection,
     consumer: Consumer,
     product: Product,
+    policy: list[TreatedColumn],
     meta: dict[str, Any],
     columns: tuple[tuple[str, str], ...],
     rows: int,
 ) -> dict[str, Any]:
     """The facts about one version of a product that its consumer may know."""
     source = platform.spec.source(product.source)
-    platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
-    policy = {c.name: c for c in product_policy(product, source, get_meta(con, "d")["policy"])}
+    treatments = {column.name: column.treatment.describe() for column in policy}
     card: dict[str, Any] = {
         "product": f"{consumer.name}/{product.name}",
         "description": product.description or "",
@@ -180,7 +180,7 @@ def data_card(
             {
                 "name": column,
                 "type": kind,
-                "treatment": policy[column].treatment.describe() if column in policy else "",
+                "treatment": treatments.get(column, ""),
                 "description": getattr(source.columns.get(column), "description", None) or "",
             }
             for column, kind in columns

@@ -17,7 +17,7 @@ from synth_assets.anonymity import AnonymizedColumn, anonymize
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.domain import Domain
 from synth_assets.errors import PublicationRefused, SourceError, sealed
-from synth_assets.pipeline import Materialized, Platform, fingerprint, read_meta
+from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
 from synth_assets.spec import Consumer, Product, Source, nearest
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote, table_digest
 
@@ -34,7 +34,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
     name = f"{consumer.name}/{product.name}"
     source = platform.spec.source(product.source)
     with sealed(f"staged/{name}"), platform.warehouse.lock(f"release/{name}"):
-        facts = read_meta(platform.warehouse, f"deidentified/{source.name}")
+        facts = read_treated(platform, source)
         policy = product_policy(product, source, facts["policy"])
         _require_fixed_rules(product, policy, facts["data_dependent"])
         release_id = identify_release(source, product, policy, facts["snapshot_id"])
@@ -292,6 +292,24 @@ def current_release(warehouse: Warehouse, name: str) -> str:
     return warehouse.read_document(f"staged/{name}/current").decode()
 
 
+def require_current(platform: Platform, name: str, product: Product) -> tuple[str, list[TreatedColumn]]:
+    """The release that is staged now, and its columns, if it is what the spec asks for of the treated rows at hand.
+
+    Raises:
+        SourceError: nothing was staged yet, or it was made of another snapshot or by other parameters.
+    """
+    source = platform.spec.source(product.source)
+    facts = read_treated(platform, source)
+    policy = product_policy(product, source, facts["policy"])
+    release_id = current_release(platform.warehouse, name)
+    if identify_release(source, product, policy, facts["snapshot_id"]) != release_id:
+        raise SourceError(
+            f"staged/{name} was made of another snapshot or by other parameters than the spec has now; materialize "
+            f"staged/{name} again"
+        )
+    return release_id, policy
+
+
 def _describe(
     platform: Platform,
     name: str,
@@ -334,5 +352,6 @@ __all__ = [
     "identify_release",
     "product_policy",
     "release_key",
+    "require_current",
     "stage_product",
 ]

@@ -171,6 +171,30 @@ def test_stricter_thresholds_need_a_new_report(workspace: Path) -> None:
     assert run(path, "report/team/towns", "published/team/towns").success
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key", "told"),
+    [
+        (
+            "{role: sensitive, type: salary",
+            "{role: sensitive, treatment: suppress, type: salary",
+            "staged",
+            "decisions",
+        ),
+        ("control: 0.2", "control: 0.3", "deidentified", "reads source people otherwise"),
+        ("epsilon: 1.0", "epsilon: 0.5", "report", "by other parameters"),
+        ("epsilon: 1.0", "epsilon: 0.5", "published", "by other parameters"),
+    ],
+)
+def test_a_changed_spec_holds_for_single_assets_too(workspace: Path, old: str, new: str, key: str, told: str) -> None:
+    before = published(workspace)
+    path = workspace / "synth.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    outcome = run(path, f"{key}/people" if key == "deidentified" else f"{key}/team/towns")
+    assert told in outcome.failures[0].text
+    assert published(workspace) == before
+
+
 def test_a_staged_table_that_was_changed_is_not_published(workspace: Path) -> None:
     spec, warehouse, _ = read(workspace / "synth.yaml")
     name = "team/towns"

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synth_assets.errors import SpecError
+from synth_assets.spec import load_spec
+from synth_assets.starter import find_people, scan, source_name, write_starter
+
+SHARED = Path(__file__).parents[1] / "../shared/data"
+
+
+def write(path: Path, header: str, rows: list[str]) -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    return path
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    rows = [f"K{i:04d},{i % 60 + 20},{'FM'[i % 2]},{'x' * (i % 7 + 1)}{i * 7919 % 8191}" for i in range(300)]
+    return write(tmp_path / "people.csv", "customer_id,age,sex,zz9", rows)
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    return write(tmp_path / "orders.csv", "customer_id,amount", [f"K{i % 250:04d},{i * 3}" for i in range(1000)])
+
+
+def test_a_starter_is_a_valid_spec(people: Path, tmp_path: Path) -> None:
+    spec = load_spec(write_starter(tmp_path / "out", [people]), {})
+    (source,) = spec.sources
+    assert (source.name, source.unit, source.max_rows_per_unit) == ("people", "customer_id", 1)
+    assert (spec.base / source.path).resolve() == people.resolve()
+    assert source.columns["age"].role == "quasi_identifier"
+    assert source.columns["age"].bounds is None
+    ((_, product),) = spec.products()
+    assert product.columns == ("age", "sex")
+
+
+def test_an_undecided_column_is_left_to_a_person(people: Path, tmp_path: Path) -> None:
+    text = write_starter(tmp_path / "out", [people]).read_text()
+    (line,) = [line for line in text.splitlines() if "zz9" in line]
+    assert line.strip().startswith("# zz9:")
+    assert "undecided" in line
+
+
+def test_the_list_of_people_is_found_by_its_keys(people: Path, orders: Path, tmp_path: Path) -> None:
+    spec = load_spec(write_starter(tmp_path / "out", [people, orders]), {})
+    assert spec.source("orders").people == "people"
+    assert spec.source("orders").max_rows_per_unit == 5
+    assert spec.source("people").people is None
+
+
+def test_other_people_are_not_taken_for_the_same(people: Path, tmp_path: Path) -> None:
+    strangers = write(tmp_path / "o.csv", "customer_id,amount", [f"S{i % 50:04d},{i}" for i in range(500)])
+    scanned = [scan(people), scan(strangers)]
+    assert find_people(scanned[1], scanned) is None
+
+
+def test_any_column_name_is_written_so_that_it_reads_back(tmp_path: Path) -> None:
+    names = ['a "b"', "yes", "1e3", "größe 😀", "x: y", "#n", "null"]
+    header = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    odd = write(tmp_path / "odd names!.csv", header, [",".join(str(i % 5) for _ in names) for i in range(100)])
+    text = write_starter(tmp_path / "out", [odd]).read_text().replace("# ", "")
+    for name in names:
+        assert name.replace('"', '\\"') in text
+    assert source_name(odd) == "odd_names"
+
+
+def test_two_files_of_one_name_are_refused(people: Path, tmp_path: Path) -> None:
+    other = tmp_path / "sub"
+    other.mkdir()
+    (other / "people.csv").write_bytes(people.read_bytes())
+    with pytest.raises(SpecError, match="both be source `people`"):
+        write_starter(tmp_path / "out", [people, other / "people.csv"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("A-b c.csv", "a_b_c"), ("2024.csv", "source_2024"), ("ü.parquet", "source"), ("x.tar.gz", "x")],
+)
+def test_names_of_files_become_names_of_sources(name: str, expected: str) -> None:
+    assert source_name(Path(name)) == expected
+
+
+@pytest.mark.parametrize("file", ["adult_raw.csv", "nist_acs_national2019.csv", "compas_two_years.csv"])
+def test_real_tables_get_a_valid_starter(file: str, tmp_path: Path) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("the shared tables are not on this machine")
+    spec = load_spec(write_starter(tmp_path, [SHARED / file]), {})
+    assert list(spec.products())

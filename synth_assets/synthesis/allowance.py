@@ -8,6 +8,7 @@ half of it where categories have to be found, the other half being the probabili
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -87,20 +88,23 @@ class Allowance:
             return None
         return rho_of(self.epsilon, self.delta / 2 if self.hides_categories else self.delta)
 
-    def noise(self, share: Fraction) -> Noise:
-        """The noise that ``share`` of the budget buys for counts of rows; spends nothing."""
+    def noise(self, share: Fraction, row: int = 1) -> Noise:
+        """The noise that ``share`` of the budget buys for answers that a row moves by ``row``; spends nothing."""
         if self.rho is None:
-            return geometric_for(self.epsilon * float(share), self.rows_per_unit)
-        return gaussian_for(self.rho * float(share), self.rows_per_unit)
+            return geometric_for(self.epsilon * float(share), self.rows_per_unit * row)
+        return gaussian_for(self.rho * float(share), self.rows_per_unit * row)
 
     def variance(self, share: Fraction) -> float:
         """The variance of :meth:`noise`, for weighting answers; never quite zero."""
         return max(self.noise(share).variance, 1e-9)
 
-    def measure(self, counts: Integers, share: Fraction, purpose: str) -> Integers:
-        """Counts of rows in disjoint cells, with noise; one unit moves ``rows_per_unit`` of them by one at the most."""
-        noise = self.noise(share)
-        self._take(share, noise.name, purpose, self.rows_per_unit, noise.scale)
+    def measure(self, counts: Integers, share: Fraction, purpose: str, row: int = 1) -> Integers:
+        """Sums over rows, with noise; one row moves them by ``row`` in all (L1), one unit ``rows_per_unit`` times that.
+
+        Counts of rows in disjoint cells have a ``row`` of 1.
+        """
+        noise = self.noise(share, row)
+        self._take(share, noise.name, purpose, self.rows_per_unit * row, noise.scale)
         return self.source.add(counts, noise)
 
     def choose(self, scores: Integers, share: Fraction, purpose: str) -> int:
@@ -108,12 +112,20 @@ class Allowance:
 
         ``scores`` are in rows times :data:`FIXED_POINT`; one unit changes each by ``rows_per_unit`` rows at the most.
         """
+        return self.choose_each([scores], share, purpose)[0]
+
+    def choose_each(self, parts: Sequence[Integers], share: Fraction, purpose: str) -> list[int]:
+        """As :meth:`choose`, once for each of several disjoint parts of the rows, and for one share together.
+
+        A unit with r of its R rows in a part changes the scores there by r / R of what the noise hides, so that the
+        parts cost shares of epsilon that add up to epsilon (in zCDP: squares that add up to less).
+        """
         rho = self.rho
         epsilon = self.epsilon * float(share) if rho is None else math.sqrt(8 * rho * float(share))
         epsilon *= 1 - 1e-9
         sensitivity = self.rows_per_unit * FIXED_POINT
         self._take(share, "exponential", purpose, self.rows_per_unit, 2 * self.rows_per_unit / epsilon)
-        return self.source.choose(scores, epsilon, sensitivity)
+        return [self.source.choose(scores, epsilon, sensitivity) for scores in parts]
 
     def threshold(self, share: Fraction, delta_share: Fraction) -> int:
         """The noisy count from which a category may be named.

@@ -81,7 +81,7 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
     found: dict[int, Measured] = {}
     strangers = [i for i, f in enumerate(rows.fields) if known[i] is None and not f.ordered]
     for i in strangers:
-        found[i] = _stable(rows, i, allowance, each, Fraction(1, len(strangers)))
+        found[i] = find_categories(rows, i, allowance, each, Fraction(1, len(strangers)))
     resolved = [found[i].attribute if i in found else a for i, a in enumerate(known)]
     scaled = [i for i, attribute in enumerate(resolved) if attribute is None]
     cells = _affordable_cells(total, allowance.variance(each * (1 - OCTAVE_SHARE)))
@@ -175,8 +175,8 @@ def _canonical(rows: Rows, field: Field, texts: list[str]) -> tuple[str, ...]:
 
 
 # ------------------------------------------------------------------------------------------------ what is found
-def _stable(rows: Rows, i: int, allowance: Allowance, share: Fraction, delta_share: Fraction) -> Measured:
-    """Find and measure the categories of column ``i``."""
+def find_categories(rows: Rows, i: int, allowance: Allowance, share: Fraction, delta_share: Fraction) -> Measured:
+    """Find and measure the categories of column ``i``; a ``delta_share`` of what hides categories is used up."""
     field = rows.fields[i]
     threshold = allowance.threshold(share, delta_share)
     missing = absent(field.kind, f"c{i}")

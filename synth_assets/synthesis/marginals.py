@@ -32,26 +32,32 @@ def code_rows(rows: Rows, attributes: Sequence[Attribute]) -> list[SmallCodes]:
     for block in rows.blocks(_coding_query(rows.source, attributes)):
         for i, attribute in enumerate(attributes):
             values = block.iloc[:, i].to_numpy()
-            codes = _on_grid(values, attribute) if isinstance(attribute, Numeric) else values
+            codes = on_cells(values, attribute) if isinstance(attribute, Numeric) else values
             parts[i].append(codes.astype(np.uint16))
     return [np.concatenate(column) if column else np.zeros(0, dtype=np.uint16) for column in parts]
 
 
 def _coding_query(source: str, attributes: Sequence[Attribute]) -> str:
-    chosen, joins = [], []
-    for i, attribute in enumerate(attributes):
-        if isinstance(attribute, Numeric):
-            chosen.append(f"{attribute.field.on_grid(f'c{i}')} AS c{i}")
-            continue
-        missing = attribute.other if attribute.null is None else attribute.null
-        outside = attribute.other if attribute.has_other else missing
-        fallback = f"CASE WHEN {absent(attribute.field.kind, f'r.c{i}')} THEN {missing or 0} ELSE {outside or 0} END"
-        if attribute.values:
-            pairs = ", ".join(f"({literal(text)}, {code})" for code, text in enumerate(attribute.values))
-            joins.append(f"LEFT JOIN (VALUES {pairs}) AS k{i}(text, code) ON k{i}.text = CAST(r.c{i} AS VARCHAR)")
-            fallback = f"coalesce(k{i}.code, {fallback})"
-        chosen.append(f"CAST({fallback} AS INTEGER) AS c{i}")
-    return f"SELECT {', '.join(chosen)} FROM {source} AS r {' '.join(joins)}"
+    coded = [coding(i, attribute, f"k{i}") for i, attribute in enumerate(attributes)]
+    chosen = ", ".join(f"{expression} AS c{i}" for i, (expression, _) in enumerate(coded))
+    return f"SELECT {chosen} FROM {source} AS r {' '.join(join for _, join in coded)}"
+
+
+def coding(i: int, attribute: Attribute, key: str) -> tuple[str, str]:
+    """SQL that codes column ``i`` of a snapshot called ``r``: an expression and the join that it needs, named ``key``.
+
+    A category becomes its code; a number its place on the grid, for :func:`on_cells`.
+    """
+    if isinstance(attribute, Numeric):
+        return attribute.field.on_grid(f"r.c{i}"), ""
+    missing = attribute.other if attribute.null is None else attribute.null
+    outside = attribute.other if attribute.has_other else missing
+    fallback = f"CASE WHEN {absent(attribute.field.kind, f'r.c{i}')} THEN {missing or 0} ELSE {outside or 0} END"
+    if not attribute.values:
+        return f"CAST({fallback} AS INTEGER)", ""
+    pairs = ", ".join(f"({literal(text)}, {code})" for code, text in enumerate(attribute.values))
+    join = f"LEFT JOIN (VALUES {pairs}) AS {key}(text, code) ON {key}.text = CAST(r.c{i} AS VARCHAR)"
+    return f"CAST(coalesce({key}.code, {fallback}) AS INTEGER)", join
 
 
 def absent(kind: str, column: str) -> str:
@@ -59,7 +65,8 @@ def absent(kind: str, column: str) -> str:
     return f"({column} IS NULL OR isnan({column}))" if kind == "real" else f"{column} IS NULL"
 
 
-def _on_grid(values: NDArray[np.float64], attribute: Numeric) -> NDArray[np.int64]:
+def on_cells(values: NDArray[np.float64], attribute: Numeric) -> NDArray[np.int64]:
+    """The codes of numbers on the grid of their attribute; what is no finite number is missing."""
     known = np.isfinite(values)
     codes = locate(np.where(known, values, 0.0), np.array(attribute.edges))
     return codes if attribute.null is None else np.where(known, codes, attribute.null)

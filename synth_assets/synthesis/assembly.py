@@ -6,41 +6,40 @@ from collections.abc import Sequence
 
 from synth_assets.synthesis.allowance import Allowance, expected_error
 from synth_assets.synthesis.compression import Compressed
-from synth_assets.synthesis.forest import Edge, Noisy, estimate
+from synth_assets.synthesis.estimation import Estimate, Noisy
 from synth_assets.synthesis.learning import Learned
 from synth_assets.synthesis.model import Facts, MarginalError, Model
 
 
+def independent_model(learned: Learned, compressed: Sequence[Compressed]) -> Estimate:
+    """The estimate that knows the columns' own marginals, over groups of cells."""
+    singles = [Noisy((i,), groups.counts, groups.variances) for i, groups in enumerate(compressed)]
+    return Estimate.of_singles(singles, learned.total)
+
+
 def assemble(
-    method: str,
-    learned: Learned,
-    compressed: Sequence[Compressed],
-    pairs: dict[Edge, Noisy],
-    allowance: Allowance,
+    method: str, learned: Learned, compressed: Sequence[Compressed], estimate: Estimate, allowance: Allowance
 ) -> Model:
-    """The model of measured columns and measured pairs of their groups."""
-    singles = [Noisy(groups.counts, groups.variances) for groups in compressed]
-    forest = estimate(singles, pairs, learned.total)
+    """The model of measured columns and of measured marginals of their groups."""
+    estimate.fit()
+    joint = estimate.joint()
     facts = Facts(
         method=method,
         attributes=tuple(column.attribute for column in learned.columns),
         charge=allowance.charge(method),
         rows=round(learned.total),
-        order=forest.order,
-        parents=forest.parents,
-        errors=_errors(learned, singles, pairs),
+        cliques=joint.tree.cliques,
+        parents=joint.tree.parents,
+        errors=_errors(learned, estimate),
     )
-    return Model(facts, forest.conditionals, tuple(c.group_of for c in compressed), tuple(c.within for c in compressed))
+    return Model(facts, joint.conditionals, tuple(c.group_of for c in compressed), tuple(c.within for c in compressed))
 
 
-def _errors(learned: Learned, singles: Sequence[Noisy], pairs: dict[Edge, Noisy]) -> tuple[MarginalError, ...]:
+def _errors(learned: Learned, estimate: Estimate) -> tuple[MarginalError, ...]:
+    """The error of each measured marginal; where one was measured more than once, of the best of its measurements."""
     names = [column.attribute.field.name for column in learned.columns]
-    alone = [
-        MarginalError(columns=(name,), tvd=expected_error(noisy.variances, learned.total))
-        for name, noisy in zip(names, singles, strict=True)
-    ]
-    joint = [
-        MarginalError(columns=(names[a], names[b]), tvd=expected_error(noisy.variances, learned.total))
-        for (a, b), noisy in pairs.items()
-    ]
-    return (*alone, *joint)
+    found: dict[tuple[int, ...], float] = {}
+    for noisy in estimate.measured:
+        tvd = expected_error(noisy.variances, learned.total)
+        found[noisy.nodes] = min(tvd, found.get(noisy.nodes, tvd))
+    return tuple(MarginalError(columns=tuple(names[i] for i in nodes), tvd=tvd) for nodes, tvd in found.items())

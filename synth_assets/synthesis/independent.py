@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import NoiseSource
-from synth_assets.synthesis.assembly import assemble
+from synth_assets.synthesis.assembly import assemble, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
 from synth_assets.synthesis.compression import compress
 from synth_assets.synthesis.learning import declared, learn
@@ -37,4 +37,4 @@ class Independent(Synthesizer):
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         learned = learn(rows, known, allowance, Fraction(1))
         compressed = [compress(column, target=0) for column in learned.columns]
-        return assemble(self.method, learned, compressed, {}, allowance)
+        return assemble(self.method, learned, compressed, independent_model(learned, compressed), allowance)

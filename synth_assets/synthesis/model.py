@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from synth_assets.errors import SourceError
 from synth_assets.synthesis.allowance import Charge
 from synth_assets.synthesis.attributes import Attribute
-from synth_assets.synthesis.forest import Forest, expand
+from synth_assets.synthesis.cliques import Clique, CliqueTree
+from synth_assets.synthesis.inference import Joint, expand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,13 +46,13 @@ class Facts(BaseModel):
     attributes: tuple[Attribute, ...]
     charge: Charge
     rows: int
-    order: tuple[int, ...]
+    cliques: tuple[Clique, ...]
     parents: tuple[int, ...]
     errors: tuple[MarginalError, ...] = ()
 
 
 class Model:
-    """A forest over groups of cells, and each column's cells within its groups.
+    """A clique tree over groups of cells, and each column's cells within its groups.
 
     ``groups[i]``: the group of each cell of column i; ``within[i]``: each cell's share of its group.
     """
@@ -63,7 +65,8 @@ class Model:
         within: tuple[NDArray[np.float64], ...],
     ) -> None:
         self._facts = facts
-        self._forest = Forest(facts.order, facts.parents, conditionals)
+        sizes = tuple(int(group_of.max(initial=0)) + 1 for group_of in groups)
+        self._joint = Joint(CliqueTree(sizes, facts.cliques, facts.parents), conditionals)
         self._groups = groups
         self._within = within
 
@@ -91,7 +94,8 @@ class Model:
     def edges(self) -> list[tuple[str, str]]:
         """The pairs of columns whose joint distribution the model holds."""
         names = [attribute.field.name for attribute in self.attributes]
-        return [(names[parent], names[i]) for i, parent in enumerate(self._facts.parents) if parent >= 0]
+        held = {pair for clique in self._facts.cliques for pair in combinations(clique, 2)}
+        return [(names[a], names[b]) for a, b in sorted(held)]
 
     @property
     def rows(self) -> int:
@@ -110,7 +114,7 @@ class Model:
         if size < 0:
             raise ValueError(f"n ({size}) must not be negative")
         source = np.random.default_rng() if rng is None else rng
-        coarse = self._forest.sample(size, source)
+        coarse = self._joint.sample(size, source)
         columns = []
         for i, attribute in enumerate(self.attributes):
             codes = _cells(coarse[i], self._groups[i], self._within[i], source)
@@ -123,9 +127,9 @@ class Model:
         arrays: dict[str, NDArray[Any]] = {
             "facts": np.frombuffer(self._facts.model_dump_json().encode(), dtype=np.uint8)
         }
-        parts = zip(self._forest.conditionals, self._groups, self._within, strict=True)
-        for i, (conditional, groups, within) in enumerate(parts):
-            arrays |= {f"conditional_{i}": conditional, f"groups_{i}": groups, f"within_{i}": within}
+        arrays |= {f"conditional_{i}": table for i, table in enumerate(self._joint.conditionals)}
+        for i, (groups, within) in enumerate(zip(self._groups, self._within, strict=True)):
+            arrays |= {f"groups_{i}": groups, f"within_{i}": within}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         Path(path).write_bytes(buffer.getvalue())
@@ -136,8 +140,8 @@ class Model:
         try:
             with np.load(Path(path), allow_pickle=False) as arrays:
                 facts = TypeAdapter(Facts).validate_json(bytes(arrays["facts"]))
-                columns = range(len(facts.attributes))
-                parts = [tuple(arrays[f"{k}_{i}"] for i in columns) for k in ("conditional", "groups", "within")]
+                sizes = {"conditional": len(facts.cliques)} | dict.fromkeys(("groups", "within"), len(facts.attributes))
+                parts = [tuple(arrays[f"{name}_{i}"] for i in range(size)) for name, size in sizes.items()]
         except (
             OSError,
             EOFError,

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import Integers, NoiseSource
 from synth_assets.synthesis.allowance import FIXED_POINT, Allowance
-from synth_assets.synthesis.assembly import assemble
+from synth_assets.synthesis.assembly import assemble, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
 from synth_assets.synthesis.compression import Compressed, compress
-from synth_assets.synthesis.forest import Edge, Noisy
+from synth_assets.synthesis.estimation import Noisy
 from synth_assets.synthesis.learning import declared, learn
 from synth_assets.synthesis.marginals import MAX_CELLS, SmallCodes, count_pair
 from synth_assets.synthesis.model import Model
@@ -36,6 +36,7 @@ GROUP_NOISE = 4.0
 
 
 Floats = NDArray[np.float64]
+Edge = tuple[int, int]
 
 
 class MST(Synthesizer):
@@ -62,8 +63,10 @@ class MST(Synthesizer):
         noise = allowance.variance(PAIRS / links) ** 0.5 if links else 0.0
         compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
         codes = [_grouped(column, c) for column, c in zip(learned.codes, compressed, strict=True)]
-        pairs = _measure_tree(codes, compressed, learned.total, allowance)
-        return assemble(self.method, learned, compressed, pairs, allowance)
+        estimate = independent_model(learned, compressed)
+        for noisy in _measure_tree(codes, compressed, learned.total, allowance):
+            estimate.add(noisy)
+        return assemble(self.method, learned, compressed, estimate, allowance)
 
 
 def _grouped(codes: SmallCodes, compressed: Compressed) -> SmallCodes:
@@ -72,12 +75,12 @@ def _grouped(codes: SmallCodes, compressed: Compressed) -> SmallCodes:
 
 def _measure_tree(
     codes: Sequence[SmallCodes], compressed: Sequence[Compressed], total: float, allowance: Allowance
-) -> dict[Edge, Noisy]:
+) -> list[Noisy]:
     """Choose a spanning tree, edge by edge, and measure its pairs."""
     sizes = [groups.size for groups in compressed]
     candidates = [(a, b) for a, b in combinations(range(len(sizes)), 2) if sizes[a] * sizes[b] <= MAX_CELLS]
     if not candidates:
-        return {}
+        return []
     links = len(sizes) - 1
     deviation = allowance.variance(PAIRS / links) ** 0.5
     shares = [_shares(groups) for groups in compressed]
@@ -89,11 +92,11 @@ def _measure_tree(
         ],
         dtype=np.int64,
     )
-    pairs: dict[Edge, Noisy] = {}
+    pairs: list[Noisy] = []
     for a, b in _choose_tree(candidates, scores, links, allowance):
         counts = count_pair(codes[a], codes[b], (sizes[a], sizes[b]))
         noisy = allowance.measure(counts, PAIRS / links, f"pair {len(pairs) + 1}")
-        pairs[a, b] = Noisy(noisy.astype(np.float64), np.full(counts.shape, deviation**2))
+        pairs.append(Noisy((a, b), noisy.astype(np.float64), np.full(counts.shape, deviation**2)))
     return pairs
 
 

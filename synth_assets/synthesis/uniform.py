@@ -44,7 +44,6 @@ class Random(Synthesizer):
     def _fit(self, rows: Rows, domain: Domain, source: NoiseSource, rows_per_unit: int) -> Model:
         known = [_public(field, known) for field, known in zip(rows.fields, declared(rows, domain), strict=True)]
         weights = [_weights(attribute) for attribute in known]
-        nodes = tuple(range(len(known)))
         charge = Charge(
             mechanism=self.method, epsilon=0, delta=0, rows_per_unit=rows_per_unit, sensitivity=0, seeded=source.seeded
         )
@@ -53,7 +52,7 @@ class Random(Synthesizer):
             attributes=tuple(known),
             charge=charge,
             rows=self.rows,
-            order=nodes,
+            cliques=tuple((i,) for i in range(len(known))),
             parents=(-1,) * len(known),
         )
         cells = tuple(np.arange(len(w)) for w in weights)

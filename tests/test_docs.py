@@ -185,6 +185,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "Consumer": {"name": "c"},
     "Share": {"epsilon": 1},
     "Product": {"name": "p", "source": "s", "columns": ["age"], "rows": {}},
+    "AIM": {"epsilon": 1},
     "MST": {"epsilon": 1},
     "Independent": {"epsilon": 1},
     "Random": {},

@@ -87,7 +87,7 @@ def test_a_spec_is_frozen() -> None:
             "did you mean `patients`?",
         ),
         ("method: mst", "method: mts", "mst"),
-        ("method: mst", "method: aim", "mst"),
+        ("method: mst", "method: aimm", "aim"),
         ("bounds: [0, 120]", "bounds: [120, 0]", "bounds"),
         ("{top_code: 90}", "{top_cod: 90}", "did you mean `top_code`?"),
         ("{fake: name}", "{fake: nam}", "did you mean `name`?"),

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from synth_assets.errors import SpecError
+from synth_assets.synthesis.aim import AIM
 from synth_assets.synthesis.allowance import Charge
 from synth_assets.synthesis.base import Synthesizer
 from synth_assets.synthesis.independent import Independent
@@ -20,7 +21,7 @@ from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.mst import MST
 from synth_assets.synthesis.uniform import Random
 
-AnySynthesizer = Annotated[Independent | MST | Random, Field(discriminator="method")]
+AnySynthesizer = Annotated[AIM | Independent | MST | Random, Field(discriminator="method")]
 """What a ``synthesizer:`` block of the spec may be; the block is the object."""
 
 METHODS: dict[str, type[Synthesizer]] = {
@@ -48,6 +49,7 @@ def synthesizer(block: Mapping[str, Any]) -> Synthesizer:
 
 
 __all__ = [
+    "AIM",
     "METHODS",
     "MST",
     "AnySynthesizer",

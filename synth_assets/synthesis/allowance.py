@@ -88,6 +88,11 @@ class Allowance:
             return None
         return rho_of(self.epsilon, self.delta / 2 if self.hides_categories else self.delta)
 
+    @property
+    def left(self) -> Fraction:
+        """The share of the budget that nothing has taken yet."""
+        return self._left
+
     def noise(self, share: Fraction, row: int = 1) -> Noise:
         """The noise that ``share`` of the budget buys for answers that a row moves by ``row``; spends nothing."""
         if self.rho is None:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_assets.synthesis.cliques import Clique, CliqueTree, clique_tree
-from synth_assets.synthesis.inference import Joint, beliefs, marginal, spread
+from synth_assets.synthesis.inference import Calibrated, Joint, beliefs, marginal, spread
 
 Floats = NDArray[np.float64]
 
@@ -81,6 +81,10 @@ class Estimate:
         self.theta = problem.split(solution)
         self.tables = problem.tables(solution)
 
+    def calibrated(self) -> Calibrated:
+        """The fitted distribution, ready to be asked."""
+        return Calibrated(self.tree, self.tables)
+
     def joint(self) -> Joint:
         """The fitted distribution, ready to be sampled."""
         return Joint.of(self.tree, self.tables)
@@ -109,14 +113,12 @@ class _Dual:
         return tables
 
     def _scale(self) -> Floats:
-        """One over the square root of the expected curvature: that of the independent model, and the ridge."""
-        shares = [np.exp(b - b.max()) / np.exp(b - b.max()).sum() for b in self._model.base]
+        """One over the square root of the expected curvature: that of a table with the noisy counts, and the ridge."""
         parts = []
         for noisy, ridge in zip(self._model.measured, self._ridges, strict=True):
-            expected = np.ones(())
-            for node in noisy.nodes:
-                expected = np.multiply.outer(expected, shares[node])
-            parts.append((1 / np.sqrt(expected * (1 - expected) + ridge)).ravel())
+            rows = np.maximum(noisy.counts, np.sqrt(noisy.variances) / 2)
+            share = np.minimum(rows / self._model.total, 1)
+            parts.append((1 / np.sqrt(share * (1 - share) + ridge)).ravel())
         return np.concatenate(parts)
 
     def split(self, flat: Floats) -> list[Floats]:

@@ -8,9 +8,11 @@ underflows has a probability below 1e-300.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,67 +136,83 @@ def expand(given: Codes, conditional: Floats, rng: np.random.Generator) -> Codes
     return values
 
 
-def pair_marginals(tree: CliqueTree, tables: Sequence[Floats], pairs: Iterable[Clique]) -> dict[Clique, Floats]:
-    """The distribution of each pair of nodes, within one clique or not."""
-    wanted = set(pairs)
-    found: dict[Clique, Floats] = {}
-    for first in range(len(tree.sizes)):
-        others = {b for a, b in wanted if a == first}
-        if others:
-            found |= {(first, b): table for b, table in _from_node(tree, tables, first, others).items()}
-    return found
+@dataclass(frozen=True)
+class Calibrated:
+    """A clique tree whose tables are its marginals: answers for any nodes, within one clique or not."""
+
+    tree: CliqueTree
+    tables: Sequence[Floats]
+
+    def marginal(self, wanted: Clique) -> Floats:
+        """The distribution of ``wanted`` (rising), by elimination of everything else below the clique that joins it."""
+        holder = self.tree.holder(wanted)
+        if holder is not None:
+            return marginal(self.tables[holder], self.tree.cliques[holder], wanted)
+        parts, nodes = [], []
+        for root in self._roots(wanted):
+            part, own = self._below(root, wanted, ())
+            parts.append(part)
+            nodes.append(own)
+        return _product(parts, nodes, wanted)
+
+    @cached_property
+    def _children(self) -> list[list[int]]:
+        near: list[list[int]] = [[] for _ in self.tree.cliques]
+        for i, parent in enumerate(self.tree.parents):
+            if parent >= 0:
+                near[parent].append(i)
+        return near
+
+    @cached_property
+    def _reach(self) -> list[set[int]]:
+        """The nodes of each clique and of all cliques below it."""
+        reach = [set(clique) for clique in self.tree.cliques]
+        for i in range(len(reach) - 1, -1, -1):
+            if self.tree.parents[i] >= 0:
+                reach[self.tree.parents[i]] |= reach[i]
+        return reach
+
+    def _roots(self, wanted: Clique) -> list[int]:
+        """The lowest clique of each tree of the forest with all that is wanted of that tree at it or below it."""
+        found = []
+        for i, parent in enumerate(self.tree.parents):
+            here = self._reach[i] & set(wanted)
+            if parent >= 0 or not here:
+                continue
+            at = i
+            while lower := [child for child in self._children[at] if here <= self._reach[child]]:
+                at = lower[0]
+            found.append(at)
+        return found
+
+    def _below(self, at: int, wanted: Clique, separator: Clique) -> tuple[Floats, Clique]:
+        """P(what is wanted at or below a clique | its separator) as a table over both, and its nodes."""
+        clique = self.tree.cliques[at]
+        parts, nodes = [], []
+        for child in self._children[at]:
+            if self._reach[child] & set(wanted) - set(clique):
+                part, own = self._below(child, wanted, self.tree.separators[child])
+                parts.append(part)
+                nodes.append(own)
+        needed = tuple(n for n in clique if n in wanted or n in separator or any(n in own for own in nodes))
+        parts.append(self._given(at, needed, separator))
+        nodes.append(needed)
+        kept = tuple(sorted({*separator, *(n for own in nodes for n in own if n in wanted)}))
+        return _product(parts, nodes, kept), kept
+
+    def _given(self, at: int, needed: Clique, separator: Clique) -> Floats:
+        table = marginal(self.tables[at], self.tree.cliques[at], needed)
+        if not separator:
+            return table
+        base = spread(marginal(table, needed, separator), separator, needed)
+        return np.divide(table, base, out=np.zeros_like(table), where=base > 0)
 
 
-def _from_node(tree: CliqueTree, tables: Sequence[Floats], first: int, others: set[int]) -> dict[int, Floats]:
-    """P(first, other) for each other node: P(first, separator) is carried outwards from the clique of ``first``."""
-    start = tree.holder((first,)) or 0
-    near: list[list[int]] = [[] for _ in tree.cliques]
-    for i, parent in enumerate(tree.parents):
-        if parent >= 0:
-            near[i].append(parent)
-            near[parent].append(i)
-    alone = marginal(tables[start], tree.cliques[start], (first,))
-    found: dict[int, Floats] = {}
-    queue: list[tuple[int, int, Clique, Floats]] = [(start, -1, (first,), np.diag(alone))]
-    seen = {start}
-    while queue and others - found.keys():
-        at, came, separator, carried = queue.pop()
-        clique, table = tree.cliques[at], tables[at]
-        for other in others - found.keys():
-            if other in clique:
-                found[other] = _carry(carried, table, clique, separator, (other,))
-        for step in near[at]:
-            if step != came:
-                seen.add(step)
-                shared = tuple(sorted(set(clique) & set(tree.cliques[step])))
-                queue.append((step, at, shared, _carry(carried, table, clique, separator, shared)))
-    if others - found.keys():
-        found |= {other: np.outer(alone, _single(tree, tables, other)) for other in others - found.keys()}
-    return found
-
-
-def _single(tree: CliqueTree, tables: Sequence[Floats], node: int) -> Floats:
-    place = tree.holder((node,)) or 0
-    return marginal(tables[place], tree.cliques[place], (node,))
-
-
-def _carry(carried: Floats, table: Floats, clique: Clique, before: Clique, after: Clique) -> Floats:
-    """P(first, after) = sum over ``before`` of P(first, before) P(after | before); rows are the values of ``first``."""
-    union = tuple(sorted({*before, *after}))
-    joint = marginal(table, clique, union)
-    base = joint.sum(axis=tuple(k for k, node in enumerate(union) if node not in before))
-    given = np.divide(
-        joint, spread(base, before, union), out=np.zeros_like(joint), where=spread(base, before, union) > 0
-    )
-    shape = dict(zip(union, joint.shape, strict=True))
-    labels = {node: k + 1 for k, node in enumerate(union)}
-    rows = carried.reshape([carried.shape[0], *(shape[node] for node in before)])
-    summed: Floats = np.einsum(
-        rows,
-        [0, *(labels[n] for n in before)],
-        given,
-        [labels[n] for n in union],
-        [0, *(labels[n] for n in after)],
-        optimize=True,
-    )
-    return summed.reshape(carried.shape[0], -1)
+def _product(parts: Sequence[Floats], nodes: Sequence[Clique], kept: Clique) -> Floats:
+    """The product of tables over their nodes, summed over all nodes but ``kept``."""
+    labels = {node: k for k, node in enumerate(sorted({node for own in nodes for node in own}))}
+    operands: list[Any] = []
+    for part, own in zip(parts, nodes, strict=True):
+        operands += [part, [labels[node] for node in own]]
+    made: Floats = np.einsum(*operands, [labels[node] for node in kept], optimize=len(parts) > 1)
+    return made

@@ -8,6 +8,7 @@ counted in a fraction of a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +78,15 @@ def count_one(codes: SmallCodes, cells: int) -> Counts:
     return np.bincount(codes, minlength=cells).astype(np.int64)
 
 
-def count_pair(first: SmallCodes, second: SmallCodes, shape: tuple[int, int]) -> Counts:
-    """How many rows have each pair of codes; an array of ``shape``, of at most :data:`MAX_CELLS` cells."""
-    cells = shape[0] * shape[1]
+def count_joint(codes: Sequence[NDArray[np.unsignedinteger]], shape: Sequence[int]) -> Counts:
+    """How many rows have each combination of codes; an array of ``shape``, of at most :data:`MAX_CELLS` cells."""
+    cells = prod(shape)
     counts = np.zeros(cells, dtype=np.int64)
     step = max(_BLOCK, 4 * cells)
-    for start in range(0, len(first), step):
-        flat = first[start : start + step].astype(np.int32) * np.int32(shape[1]) + second[start : start + step]
+    for start in range(0, len(codes[0]), step):
+        flat = codes[0][start : start + step].astype(np.int32)
+        for column, size in zip(codes[1:], shape[1:], strict=True):
+            flat *= np.int32(size)
+            flat += column[start : start + step]
         counts += np.bincount(flat, minlength=cells)
     return counts.reshape(shape)

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import Integers, NoiseSource
-from synth_assets.synthesis.allowance import FIXED_POINT, Allowance
+from synth_assets.synthesis.allowance import Allowance
 from synth_assets.synthesis.assembly import assemble, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
 from synth_assets.synthesis.compression import Compressed, compress
 from synth_assets.synthesis.estimation import Noisy
 from synth_assets.synthesis.learning import declared, learn
-from synth_assets.synthesis.marginals import MAX_CELLS, SmallCodes, count_pair
+from synth_assets.synthesis.marginals import MAX_CELLS
 from synth_assets.synthesis.model import Model
+from synth_assets.synthesis.selection import Table, score
 from synth_assets.synthesis.table import Rows
 
 SINGLES = Fraction(3, 10)
@@ -33,7 +34,8 @@ SELECTION = Fraction(1, 10)
 PAIRS = Fraction(6, 10)
 GROUP_NOISE = 4.0
 """A group of cells holds about this many standard deviations of a pair's noise, at least."""
-
+EVENED = 1.0
+"""The part of a measurement's raw noise that is expected to be left after the fit."""
 
 Floats = NDArray[np.float64]
 Edge = tuple[int, int]
@@ -62,41 +64,27 @@ class MST(Synthesizer):
         learned = learn(rows, known, allowance, SINGLES if links else Fraction(1))
         noise = allowance.variance(PAIRS / links) ** 0.5 if links else 0.0
         compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
-        codes = [_grouped(column, c) for column, c in zip(learned.codes, compressed, strict=True)]
         estimate = independent_model(learned, compressed)
-        for noisy in _measure_tree(codes, compressed, learned.total, allowance):
+        for noisy in _measure_tree(Table(learned, compressed), compressed, learned.total, allowance):
             estimate.add(noisy)
         return assemble(self.method, learned, compressed, estimate, allowance)
 
 
-def _grouped(codes: SmallCodes, compressed: Compressed) -> SmallCodes:
-    return compressed.group_of.astype(np.uint16)[codes]
-
-
-def _measure_tree(
-    codes: Sequence[SmallCodes], compressed: Sequence[Compressed], total: float, allowance: Allowance
-) -> list[Noisy]:
+def _measure_tree(table: Table, compressed: Sequence[Compressed], total: float, allowance: Allowance) -> list[Noisy]:
     """Choose a spanning tree, edge by edge, and measure its pairs."""
-    sizes = [groups.size for groups in compressed]
-    candidates = [(a, b) for a, b in combinations(range(len(sizes)), 2) if sizes[a] * sizes[b] <= MAX_CELLS]
+    candidates = [pair for pair in combinations(range(len(compressed)), 2) if table.cells(pair) <= MAX_CELLS]
     if not candidates:
         return []
-    links = len(sizes) - 1
+    links = len(compressed) - 1
     deviation = allowance.variance(PAIRS / links) ** 0.5
     shares = [_shares(groups) for groups in compressed]
-    scores = np.array(
-        [
-            _score(count_pair(codes[a], codes[b], (sizes[a], sizes[b])), np.outer(shares[a], shares[b]) * total)
-            - round(FIXED_POINT * deviation * np.sqrt(2 / np.pi) * sizes[a] * sizes[b])
-            for a, b in candidates
-        ],
-        dtype=np.int64,
-    )
+    scores = [
+        score(table.count((a, b)), np.outer(shares[a], shares[b]) * total, EVENED * deviation) for a, b in candidates
+    ]
     pairs: list[Noisy] = []
-    for a, b in _choose_tree(candidates, scores, links, allowance):
-        counts = count_pair(codes[a], codes[b], (sizes[a], sizes[b]))
-        noisy = allowance.measure(counts, PAIRS / links, f"pair {len(pairs) + 1}")
-        pairs.append(Noisy((a, b), noisy.astype(np.float64), np.full(counts.shape, deviation**2)))
+    for pair in _choose_tree(candidates, np.array(scores, dtype=np.int64), links, allowance):
+        noisy = allowance.measure(table.count(pair), PAIRS / links, f"pair {len(pairs) + 1}")
+        pairs.append(Noisy(pair, noisy.astype(np.float64), np.full(noisy.shape, deviation**2)))
     return pairs
 
 
@@ -104,14 +92,6 @@ def _shares(groups: Compressed) -> Floats:
     """The noisy marginal as shares, for the independent estimate."""
     counts = np.maximum(groups.counts, 0)
     return counts / counts.sum() if counts.sum() > 0 else np.full(groups.size, 1 / groups.size)
-
-
-def _score(counts: Integers, guess: Floats) -> int:
-    """The L1 distance of the counts from a public guess, in rows times FIXED_POINT, exactly.
-
-    The guess is rounded before rows are compared with it, so that one row moves the distance by one row at the most.
-    """
-    return int(np.abs(counts * FIXED_POINT - np.rint(guess * FIXED_POINT).astype(np.int64)).sum())
 
 
 def _choose_tree(candidates: list[Edge], scores: Integers, links: int, allowance: Allowance) -> list[Edge]:

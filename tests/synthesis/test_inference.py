@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth_assets.synthesis.cliques import Clique, CliqueTree, clique_tree
-from synth_assets.synthesis.inference import Floats, Joint, beliefs, expand, marginal, pair_marginals, spread
+from synth_assets.synthesis.inference import Calibrated, Floats, Joint, beliefs, expand, marginal, spread
 
 SIZES = [2, 3, 2, 4, 1, 3]
 NODES: Clique = tuple(range(len(SIZES)))
@@ -44,14 +45,12 @@ def test_beliefs_are_the_marginals_of_the_joint_table(groups: list[set[int]], se
 
 @given(groups, st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
-def test_any_pair_is_told(groups: list[set[int]], seed: int) -> None:
+def test_any_marginal_is_told(groups: list[set[int]], seed: int) -> None:
     tree, potentials, joint = _case(groups, seed)
-    tables, _ = beliefs(tree, potentials)
-    pairs = [(a, b) for a in NODES for b in NODES if a < b]
-    found = pair_marginals(tree, tables, pairs)
-    assert set(found) == set(pairs)
-    for pair, table in found.items():
-        np.testing.assert_allclose(table, _over(joint, pair) / joint.sum(), atol=1e-12)
+    calibrated = Calibrated(tree, beliefs(tree, potentials)[0])
+    for size in (1, 2, 3):
+        for wanted in combinations(NODES, size):
+            np.testing.assert_allclose(calibrated.marginal(wanted), _over(joint, wanted) / joint.sum(), atol=1e-12)
 
 
 def test_a_clique_tree_samples_its_joint_table() -> None:

@@ -17,7 +17,7 @@ from synth_assets.synthesis import MST, Independent
 from synth_assets.synthesis.allowance import Allowance
 from synth_assets.synthesis.attributes import Categorical, Numeric
 from synth_assets.synthesis.learning import Learned, declared, learn
-from synth_assets.synthesis.marginals import code_rows, count_one, count_pair
+from synth_assets.synthesis.marginals import code_rows, count_joint, count_one
 from synth_assets.synthesis.table import opened
 
 PLENTY = 1e5
@@ -179,7 +179,7 @@ def test_codes_are_counted_like_the_engine_counts() -> None:
         attributes = [a for a in declared(rows, domain) if a is not None]
         first, second = code_rows(rows, attributes)
     shape = (attributes[0].cells, attributes[1].cells)
-    pairs = count_pair(first, second, shape)
+    pairs = count_joint([first, second], shape)
     assert pairs.sum() == 200_000
     assert pairs.sum(axis=1).tolist() == count_one(first, shape[0]).tolist()
     for a, b, n in con.sql("SELECT a, b, count(*) FROM t GROUP BY ALL").fetchall():

@@ -2,7 +2,6 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 export DAGSTER_DISABLE_TELEMETRY := yes
-export PYTHONWARNINGS := default
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help venv run test lint bench audit docs ui

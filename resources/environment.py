@@ -15,7 +15,7 @@ from synth_assets.accounting import Ledger
 from synth_assets.demo import ensure
 from synth_assets.errors import LedgerError
 from synth_assets.spec import Spec, load_spec
-from synth_assets.storage import Warehouse, load_secret
+from synth_assets.storage import Warehouse, load_secret, require_secret
 
 SPEC_VARIABLE = "SYNTH_ASSETS_SPEC"
 """Names the spec; without it, the demo in ``./synth_demo``."""
@@ -48,6 +48,7 @@ def open_warehouse(root: Path) -> tuple[Warehouse, bool]:
         SpecError: the key is missing, damaged or readable by others.
     """
     secret, made = load_secret(root, os.environ.get(KEY_VARIABLE))
+    require_secret(root, secret)
     return Warehouse(root, secret), made
 
 
@@ -73,6 +74,7 @@ def dagster_home(root: Path) -> Path:
     """Dagster's folder: ``DAGSTER_HOME`` if set, else ``dagster`` in the warehouse, with telemetry off."""
     named = os.environ.get("DAGSTER_HOME")
     if named:
+        Path(named).mkdir(parents=True, exist_ok=True)
         return Path(named)
     home = root / "dagster"
     home.mkdir(parents=True, exist_ok=True)

@@ -120,4 +120,7 @@ def verdict_facts(certificate: Certificate, criteria: dict[str, Any]) -> dict[st
         value = criterion["value"]
         shown = "not measured" if value is None else f"{value:.3f}"
         facts[criterion["name"]] = f"{shown} (threshold {criterion['threshold']})"
+    failed = [str(criterion["name"]) for criterion in criteria["criteria"] if not criterion["passed"]]
+    if failed:
+        facts["failed criteria"] = ", ".join(failed)
     return facts

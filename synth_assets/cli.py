@@ -161,7 +161,9 @@ def plan(spec: SpecOption = None, format: FormatOption = Format.text) -> None:
     else:
         _print_plan(planned)
         for name in over:
-            err.print(f"[red]over the ceiling:[/] source {name}: what is planned does not fit into what remains")
+            err.print(
+                f"[red]over the ceiling:[/] {name}: what is planned does not fit into what remains", soft_wrap=True
+            )
     if over:
         raise typer.Exit(REFUSED)
 
@@ -263,6 +265,10 @@ def _print_run(spec: Spec, warehouse: Warehouse, outcome: Outcome) -> None:
     from synth_assets.accounting import Ledger
     from synth_assets.summary import summarize_run
 
+    for step in outcome.failures:
+        _say_error(SynthAssetsError(step.text))
+    if any(step.error == "LedgerError" for step in outcome.failures):
+        return
     ledger = Ledger.open(warehouse.ledger_path)
     table = Table("product", "method", "epsilon charged", "quality", "risk", "where", title="Products")
     for line in summarize_run(spec, warehouse, ledger, outcome.run_id):
@@ -271,8 +277,6 @@ def _print_run(spec: Spec, warehouse: Warehouse, outcome: Outcome) -> None:
     known = ledger.summary()["sources"]
     if any(source["ceiling"] for source in known):
         out.print(_budget_table([source for source in known if source["ceiling"]]))
-    for step in outcome.failures:
-        _say_error(SynthAssetsError(step.text))
     charged = [c for s in known for c in s["charges"] if c["run_id"] == outcome.run_id and c["epsilon"] is not None]
     if not charged:
         out.print("nothing was charged in this run")

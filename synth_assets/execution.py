@@ -81,9 +81,10 @@ def materialize(spec: Spec, home: Path, select: Sequence[str] = (), progress: Ca
     keys = select_assets(spec, select) if select else None
     run_id = make_new_run_id()
     failures: list[Step] = []
+    verdicts: dict[str, str] = {}
 
     def listen(entry: dg.EventLogEntry) -> None:
-        step = _step(entry.dagster_event) if entry.dagster_event else None
+        step = _step(entry.dagster_event, verdicts) if entry.dagster_event else None
         if step is not None:
             if step.state == "failed":
                 failures.append(step)
@@ -97,32 +98,40 @@ def materialize(spec: Spec, home: Path, select: Sequence[str] = (), progress: Ca
     return Outcome(run_id, result.success, tuple(failures))
 
 
-def _step(event: DagsterEvent) -> Step | None:
-    """An event of Dagster as a step; None for those that nobody waits for."""
+def _step(event: DagsterEvent, verdicts: dict[str, str]) -> Step | None:
+    """An event of Dagster as a step; None for those that nobody waits for.
+
+    ``verdicts`` keeps what a failed report said, for the failure of its step that follows.
+    """
     key = (event.step_key or "").replace("__", "/", 2)
     match event.event_type:
         case DagsterEventType.STEP_START:
             return Step(key, "started")
         case DagsterEventType.ASSET_MATERIALIZATION:
             made = event.step_materialization_data.materialization
+            if "failed criteria" in made.metadata:
+                verdicts[key] = str(made.metadata["failed criteria"].value)
+                return None
             rows = made.metadata.get("dagster/row_count")
             return Step(made.asset_key.to_user_string(), "done", rows=int(str(rows.value)) if rows else None)
         case DagsterEventType.STEP_SKIPPED:
             return Step(key, "skipped")
         case DagsterEventType.STEP_FAILURE:
-            return _failure(key, event)
+            return _failure(key, event, verdicts.get(key, ""))
         case _:
             return None
 
 
-def _failure(key: str, event: DagsterEvent) -> Step:
+def _failure(key: str, event: DagsterEvent, verdict: str) -> Step:
     failed = event.step_failure_data.user_failure_data
     if failed is not None and "error" in failed.metadata:
         return Step(key, "failed", error=str(failed.metadata["error"].value), text=failed.description or "")
     error = event.step_failure_data.error
     name = (error.cls_name if error is not None else None) or "failure"
     if name == "DagsterAssetCheckFailedError":
-        return Step(key, "failed", error="CertificateFailed", text=f"{key}: the report failed; it is not published")
+        product = key.removeprefix("report/")
+        told = f"{key} failed ({verdict}): nothing is published; look at it with `synth-assets report {product}`"
+        return Step(key, "failed", error="CertificateFailed", text=told)
     return Step(
         key, "failed", error=name, text=f"{key} failed with {name}; its text is withheld, see Dagster's run page"
     )

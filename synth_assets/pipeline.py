@@ -228,6 +228,7 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
         facts = {
             "snapshot_id": raw["snapshot_id"],
             "settings": raw["settings"],
+            "people": None if source.people is None else get_meta(con, "people")["snapshot_id"],
             "policy": [column.model_dump(mode="json") for column in policy],
             "data_dependent": [column.name for column in result.columns if not column.fixed_rule],
         }
@@ -274,12 +275,12 @@ def _people(platform: Platform, con: duckdb.DuckDBPyConnection, source: Source) 
     """SQL of ``__unit`` and ``gender`` from the source that lists the people of this one."""
     if source.people is None:
         return None
+    platform.warehouse.attach(con, f"raw/{source.people}", "people")
     platform.warehouse.attach(con, f"classified/{source.people}", "people_classified")
     verdicts = get_meta(con, "people_classified")["verdicts"]
     gender = next((verdict["column"] for verdict in verdicts if verdict["entity_type"] == "gender"), None)
     if gender is None:
         return None
-    platform.warehouse.attach(con, f"raw/{source.people}", "people")
     return f"(SELECT __unit, any_value({quote(gender)}) AS gender FROM people.data GROUP BY __unit)"
 
 

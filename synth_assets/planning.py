@@ -5,8 +5,10 @@ Reads the spec, the ledger and the verdicts on columns; never a row.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from synth_assets.accounting import Budget, Ledger, Tick, exhausted_at
@@ -69,8 +71,14 @@ def standing(spec: Spec, ledger: Ledger | None) -> dict[str, Any]:
 
 
 def over_ceiling(planned: dict[str, Any]) -> list[str]:
-    """The sources whose planned charges do not fit into what remains."""
-    return [source["source"] for source in planned["sources"] if not source["fits"]]
+    """Whose planned charges do not fit into what remains: sources, and consumers' shares of them."""
+    sources = [f"source {source['source']}" for source in planned["sources"] if not source["fits"]]
+    shares = [
+        f"{consumer}'s share of source {source['source']}"
+        for source in planned["sources"]
+        for consumer in source["shares_exceeded"]
+    ]
+    return sources + shares
 
 
 def _release(
@@ -89,8 +97,10 @@ def _release(
             names = {column.name for column in kept}
             left_out = tuple(column for column in product.columns if column not in names)
             snapshot = ledger.latest_snapshot(source.name)
+            listed = ledger.latest_snapshot(source.people) if source.people else None
+            people = listed.snapshot_id if listed else None
             cached = snapshot is not None and (
-                ledger.find_release(identify_release(source, product, kept, snapshot.snapshot_id)) is not None
+                ledger.find_release(identify_release(source, product, kept, (snapshot.snapshot_id, people))) is not None
             )
     epsilon, delta = (0.0, 0.0) if cached else product.cost()
     return PlannedRelease(
@@ -119,10 +129,7 @@ def _source(
     budget = source.budget or Budget(epsilon=1)
     spent = ledger.standing(source.name)[1] if ledger and ledger.ceiling(source.name) else NOTHING
     ceiling = budget.exactly()
-    planned = NOTHING
-    for release in releases:
-        if release.source == source.name:
-            planned = planned.plus(Total(exact(release.epsilon), exact(release.delta)))
+    planned = _sum(release for release in releases if release.source == source.name)
     remaining = spent.left_of(ceiling).shown_down()
     ticks = [
         Tick(product.schedule, *product.cost())
@@ -138,4 +145,25 @@ def _source(
         "remaining": remaining._asdict(),
         "exhausted_at": dry.isoformat() if dry else None,
         "fits": planned == NOTHING or spent.plus(planned).fits(ceiling),
+        "shares_exceeded": _shares_exceeded(spec, source, budget, releases, ledger),
     }
+
+
+def _sum(releases: Iterable[PlannedRelease]) -> Total:
+    return reduce(Total.plus, (Total(exact(r.epsilon), exact(r.delta)) for r in releases), NOTHING)
+
+
+def _shares_exceeded(
+    spec: Spec, source: Source, budget: Budget, releases: list[PlannedRelease], ledger: Ledger | None
+) -> list[str]:
+    """The consumers whose planned releases do not fit into their share of the source."""
+    exceeded = []
+    for consumer in spec.consumers:
+        mine = [r for r in releases if r.source == source.name and r.asset.startswith(f"published/{consumer.name}/")]
+        planned = _sum(mine)
+        if consumer.budget is None or planned == NOTHING:
+            continue
+        spent = ledger.spent_by(source.name, consumer.name) if ledger else NOTHING
+        if not spent.plus(planned).fits(consumer.budget.under(budget).exactly()):
+            exceeded.append(consumer.name)
+    return exceeded

@@ -205,4 +205,4 @@ def render_card(card: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(loader=PackageLoader("synth_assets", "."), trim_blocks=True, lstrip_blocks=True)  # noqa: S701
-    return environment.get_template("data_card.md.j2").render(card=card)
+    return environment.get_template("data_card.md.j2").render(card=card) + "\n"

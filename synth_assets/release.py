@@ -37,14 +37,14 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         facts = read_treated(platform, source)
         policy = product_policy(product, source, facts["policy"])
         _require_fixed_rules(product, policy, facts["data_dependent"])
-        release_id = identify_release(source, product, policy, facts["snapshot_id"])
+        release_id = identify_release(source, product, policy, (facts["snapshot_id"], facts["people"]))
         charged = (0.0, 0.0)
         cached = _take_up(platform, name, release_id)
         if not cached:
             charged = product.cost()
             charge_id = _charge(platform, consumer, product, release_id)
             digest = _make(platform, name, source, product, policy, release_id, charge_id)
-            platform.ledger.complete(charge_id, digest)
+            platform.ledger.complete(charge_id, digest, release_id=release_id)
         _point(platform, name, release_id)
     return _describe(platform, name, source, product, policy, release_id, charged, cached)
 
@@ -79,19 +79,24 @@ def _require_fixed_rules(product: Product, policy: list[TreatedColumn], data_dep
     touched = [column.name for column in policy if column.name in data_dependent]
     if product.guarantee == "differential_privacy" and touched:
         raise SourceError(
-            f"product {product.name}: the treatment of `{touched[0]}` looks at all rows, so that no differentially "
-            "private method may read it; write `identity: unit` or `value` beside `fake`, or remove the column"
+            f"product {product.name}: the fakes of `{touched[0]}` are chosen by a look at all rows (to keep a unique "
+            "column unique, or to tell people from values), so that no differentially private method may read them; "
+            "remove the column, or pseudonymize it"
         )
 
 
-def identify_release(source: Source, product: Product, policy: list[TreatedColumn], snapshot_id: str) -> str:
-    """The identity of a release: equal exactly when its table would be made from the same things in the same way."""
+def identify_release(
+    source: Source, product: Product, policy: list[TreatedColumn], snapshots: tuple[str, str | None]
+) -> str:
+    """The identity of a release: equal exactly when its table would be made from the same things in the same way.
+
+    ``snapshots`` are those of the source and of the source that lists its people, where that is another.
+    """
     how = product.model_dump(mode="json", include={"synthesizer", "anonymize", "rows", "size", "target"})
     rules = [column.model_dump(mode="json") for column in policy]
     domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
-    return fingerprint(
-        __version__, snapshot_id, how, product.columns, rules, domain, source.unit, source.max_rows_per_unit
-    )
+    rows = source.model_dump(mode="json", include={"unit", "control", "max_rows_per_unit", "suppress_records"})
+    return fingerprint(__version__, snapshots, how, product.columns, rules, domain, rows)
 
 
 def release_key(name: str, release_id: str) -> str:
@@ -110,7 +115,7 @@ def _take_up(platform: Platform, name: str, release_id: str) -> bool:
         digest = table_digest(con, "staged.data")
     known = platform.ledger.find_release(release_id)
     if known is None:
-        platform.ledger.complete(stored["charge_id"], digest)
+        platform.ledger.complete(stored["charge_id"], digest, release_id=release_id)
         return True
     if known.digest != digest:
         raise PublicationRefused(
@@ -199,11 +204,7 @@ def _synthesize(
         raise SourceError(f"product {product.name} has no synthesizer")
     columns = [column.name for column in policy]
     types = dict(columns_of(con, fitted_rows(columns)))
-    declared = {
-        column.name: source.columns[column.name].domain
-        for column in policy
-        if column.name in source.columns and types[column.name] == column.data_type
-    }
+    declared = {column.name: _still_true(column, source, types[column.name]) for column in policy}
     domain = Domain.from_spec({name: facts for name, facts in declared.items() if facts})
     rows = con.sql(f"SELECT * FROM {bounded_rows(columns, source.max_rows_per_unit)}")
     model = synthesizer.fit(rows, domain, rows_per_unit=source.max_rows_per_unit)
@@ -215,6 +216,17 @@ def _synthesize(
     con.execute(f"CREATE TABLE out.data AS SELECT {casts} FROM sampled")
     con.unregister("sampled")
     return {"charge": model.charge.model_dump(mode="json"), "errors": model.errors}
+
+
+def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, Any]:
+    """What the spec declares of a column's domain, as far as it holds after the treatment.
+
+    Values that are kept, or coded at a bound, stay in the declared domain; other treatments lead out of it, and what
+    they lead to is learned, as the declaration would turn every value into `other`.
+    """
+    if column.name not in source.columns or kind != column.data_type or column.treatment.kind not in {"keep", "code"}:
+        return {}
+    return source.columns[column.name].domain
 
 
 def _storable(kind: str) -> str:
@@ -302,7 +314,7 @@ def require_current(platform: Platform, name: str, product: Product) -> tuple[st
     facts = read_treated(platform, source)
     policy = product_policy(product, source, facts["policy"])
     release_id = current_release(platform.warehouse, name)
-    if identify_release(source, product, policy, facts["snapshot_id"]) != release_id:
+    if identify_release(source, product, policy, (facts["snapshot_id"], facts["people"])) != release_id:
         raise SourceError(
             f"staged/{name} was made of another snapshot or by other parameters than the spec has now; materialize "
             f"staged/{name} again"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from synth_assets.accounting import Budget, Share
 from synth_assets.accounting.budget import NOTHING, Total, exact
@@ -127,9 +127,7 @@ class Product(_Block):
     @field_validator("schedule")
     @classmethod
     def _cron(cls, value: str | None) -> str | None:
-        from croniter import croniter
-
-        if value is not None and not croniter.is_valid(value):
+        if value is not None and not is_schedule(value):
             raise ValueError(f"({value!r}) is not a cron expression; write five fields such as '0 3 * * 1'")
         return value
 
@@ -190,7 +188,7 @@ class Spec(_Block):
     warehouse: str = "warehouse"
     sources: tuple[Source, ...]
     consumers: tuple[Consumer, ...] = ()
-    base: Path = Field(default=Path("."), exclude=True)
+    _base: Path = PrivateAttr(default=Path("."))
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:
@@ -213,6 +211,11 @@ class Spec(_Block):
     @cached_property
     def _sources(self) -> dict[str, Source]:
         return {source.name: source for source in self.sources}
+
+    @property
+    def base(self) -> Path:
+        """The folder of the spec, from which its paths start."""
+        return self._base
 
     @property
     def root(self) -> Path:
@@ -239,6 +242,19 @@ class Spec(_Block):
         if key not in found:
             raise SpecError(f"there is no product {key} in the spec{nearest(key, found)}")
         return found[key]
+
+
+def is_schedule(text: str) -> bool:
+    """Whether five cron fields name a moment that ever comes."""
+    from croniter import CroniterError, croniter
+
+    if len(text.split()) != 5 or not croniter.is_valid(text):
+        return False
+    try:
+        croniter(text, 0).get_next()
+    except CroniterError:
+        return False
+    return True
 
 
 def _unique(place: str, names: list[str]) -> None:
@@ -394,10 +410,12 @@ def parse_spec(text: str, path: Path, environ: Mapping[str, str]) -> Spec:
     if not isinstance(data, dict):
         raise SpecError(f"{path} must hold a mapping with `sources` and `consumers`")
     try:
-        return Spec.model_validate({**_expand(data, environ, ""), "base": path.parent})
+        spec = Spec.model_validate(_expand(data, environ, ""))
     except ValidationError as error:
         lines = [f"{path}: {line}" for line in explain(error, data)]
         raise SpecError("\n".join(dict.fromkeys(lines))) from None
+    spec._base = path.parent
+    return spec
 
 
 def _expand(value: Any, environ: Mapping[str, str], place: str) -> Any:
@@ -481,7 +499,7 @@ def _known_keys(annotation: Any, loc: tuple[int | str, ...]) -> set[str]:
     """The fields that the models at a location know."""
     models = list(_models(annotation))
     if not loc:
-        return {name for model in models for name in model.model_fields if name != "base"}
+        return {name for model in models for name in model.model_fields}
     deeper: set[str] = set()
     for model in models:
         field = model.model_fields.get(str(loc[0]))

@@ -98,6 +98,35 @@ def load_secret(root: Path, given: str | None = None) -> tuple[bytes, bool]:
     return secret, made
 
 
+def require_secret(root: Path, secret: bytes) -> None:
+    """Make sure that a warehouse is opened with the secret that it was made with.
+
+    A mark that only this secret makes lies in the restricted zone. Without it, another key would write every table
+    anew, and pay for releases that are already there.
+
+    Raises:
+        SpecError: the warehouse was made with another secret.
+    """
+    mark = derive_key(secret, "mark").hex()
+    path = root / "restricted" / "key.mark"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_name(f".key.mark.{secrets.token_hex(4)}.part")
+        temporary.write_text(mark)
+        temporary.chmod(0o600)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    if not hmac.compare_digest(path.read_text().strip(), mark):
+        raise SpecError(
+            f"{root} was made with another key; restore its secret.key or the SYNTH_ASSETS_KEY of that time, or remove "
+            "the restricted zone to start again"
+        )
+
+
 def _make_key_file(path: Path) -> None:
     """Write a new secret; of several processes at once, one wins and all use its key."""
     path.parent.mkdir(parents=True, exist_ok=True)

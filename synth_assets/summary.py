@@ -57,7 +57,7 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     values = {c["name"]: c["value"] for c in json.loads(certificate.criteria_json)["criteria"]}
     published = ledger.publication(name)
     where = "refused: see its report"
-    if published is not None and published.digest == digest:
+    if certificate.passed and published is not None and published.digest == digest:
         consumer, table = name.split("/")
         where = f"published/{consumer}/{consumer}.duckdb: {table}"
     return _shown(values, QUALITY, min), _shown(values, RISKS, max), where

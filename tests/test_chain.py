@@ -171,6 +171,48 @@ def test_stricter_thresholds_need_a_new_report(workspace: Path) -> None:
     assert run(path, "report/team/towns", "published/team/towns").success
 
 
+def test_records_suppressed_later_leave_the_product(workspace: Path) -> None:
+    path = workspace / "synth.yaml"
+    rows = path.read_text().replace("synthesizer: {method: independent, epsilon: 1.0}", "rows: {}")
+    rows = rows.replace(
+        "singling_out: 0.5, linkability: 0.5, inference: 0.5", "singling_out: 1, linkability: 1, inference: 1"
+    )
+    path.write_text(rows)
+    assert run(path).success
+    parquet = workspace / "warehouse/published/team/tables/towns.parquet"
+    assert towns(parquet) == {"North", "South", "East", "West"}
+    path.write_text(
+        rows.replace("    unit:", "    suppress_records: [{column: town, op: equals, value: North}]\n    unit:")
+    )
+    assert run(path).success
+    assert towns(parquet) == {"South", "East", "West"}
+
+
+def towns(parquet: Path) -> set[str]:
+    with duckdb.connect() as con:
+        return {row[0] for row in con.execute("SELECT DISTINCT town FROM read_parquet(?)", [str(parquet)]).fetchall()}
+
+
+def test_an_older_ledger_does_not_pay_for_newer_tables(workspace: Path, ready: Path) -> None:
+    path = write_spec(workspace, product("towns", epsilon=0.5))
+    assert run(path).success
+    shutil.copy2(ready / "warehouse/ledger.db", workspace / "warehouse/ledger.db")
+    ledger = read(path)[2]
+    for other in range(12):
+        ledger.record_snapshot("people", "s", "p", "[]", str(other))
+    outcome = run(path)
+    assert {step.error for step in outcome.failures} == {"LedgerError"}
+    assert read(path)[2].spent("people").epsilon == 1.0
+
+
+def test_declared_categories_do_not_bind_what_a_treatment_made_of_them(workspace: Path) -> None:
+    path = workspace / "synth.yaml"
+    text = path.read_text().replace("type: city,", "type: city, treatment: {generalize: {prefix: 2}},")
+    path.write_text(text.replace("epsilon: 1.0}", "epsilon: 1.0, delta: 1e-7}"))
+    assert run(path).success
+    assert {"No", "So"} <= towns(workspace / "warehouse/published/team/tables/towns.parquet")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key", "told"),
     [

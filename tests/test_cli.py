@@ -95,6 +95,17 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(workspace: Path, arguments: l
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+def test_a_lost_ledger_is_told_with_the_remedy(tmp_path: Path) -> None:
+    write_people(tmp_path, 100)
+    write_spec(tmp_path, product("towns"))
+    (tmp_path / "warehouse/published/team").mkdir(parents=True)
+    (tmp_path / "warehouse/published/team/team.duckdb").touch()
+    done = command("run", "--spec", "synth.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "restore it from a backup" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_classify_prints_one_document(workspace: Path) -> None:
     done = command("classify", "people.csv", "--format", "json", cwd=workspace)
     verdicts = {verdict["column"]: verdict for verdict in json.loads(done.stdout)}

@@ -26,7 +26,14 @@ def test_what_is_planned_is_added_up_exactly(tmp_path: Path) -> None:
 
 def test_one_cent_too_many_is_over(tmp_path: Path) -> None:
     planned = plan(spec_of(tmp_path, product("a", epsilon=0.3) + one("b", epsilon=0.01), 0.3), None, None, START)
-    assert over_ceiling(planned) == ["people"]
+    assert over_ceiling(planned) == ["source people"]
+
+
+def test_a_consumers_share_bounds_the_sum_of_its_products(tmp_path: Path) -> None:
+    two = product("a", epsilon=1.0).replace("  - name: team\n", "  - name: team\n    budget: {epsilon: 1.5}\n")
+    planned = plan(spec_of(tmp_path, two + one("b", epsilon=1.0)), None, None, START)
+    assert over_ceiling(planned) == ["team's share of source people"]
+    assert over_ceiling(plan(spec_of(tmp_path, two), None, None, START)) == []
 
 
 def test_the_schedule_runs_dry_at_the_tick_that_no_longer_fits(tmp_path: Path) -> None:

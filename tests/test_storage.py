@@ -28,6 +28,7 @@ from synth_assets.storage import (
     load_secret,
     put_meta,
     quote,
+    require_secret,
     table_digest,
 )
 
@@ -123,6 +124,15 @@ def test_the_environments_key_wins_and_must_be_long(tmp_path: Path) -> None:
     assert not (tmp_path / "secret.key").exists()
     with pytest.raises(SpecError, match="at least 32"):
         load_secret(tmp_path, "short")
+
+
+def test_a_warehouse_is_opened_with_its_own_key_only(tmp_path: Path) -> None:
+    require_secret(tmp_path, SECRET)
+    require_secret(tmp_path, SECRET)
+    with pytest.raises(SpecError, match="made with another key"):
+        require_secret(tmp_path, bytes(32))
+    assert stat.S_IMODE((tmp_path / "restricted/key.mark").stat().st_mode) == 0o600
+    assert SECRET.hex() not in (tmp_path / "restricted/key.mark").read_text()
 
 
 def test_what_is_written_can_be_read_and_is_encrypted(warehouse: Warehouse) -> None:

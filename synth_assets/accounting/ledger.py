@@ -127,7 +127,14 @@ class Ledger:
             )
         return read_charge(entry, None)
 
-    def complete(self, charge_id: int, digest: str, at: str | None = None, run_id: str | None = None) -> None:
+    def complete(
+        self,
+        charge_id: int,
+        digest: str,
+        at: str | None = None,
+        run_id: str | None = None,
+        release_id: str | None = None,
+    ) -> None:
         """Note that the charge's table exists and what its digest is; ``at`` left out is the charge's own time.
 
         Raises:
@@ -137,6 +144,11 @@ class Ledger:
             charge = latest(con, "e.kind = 'charge' AND e.seq = ?", (charge_id,))
             if charge is None:
                 raise LedgerError(f"the ledger has no charge {charge_id}; complete one that `charge` returned")
+            if release_id is not None and charge.subject != release_id:
+                raise LedgerError(
+                    f"charge {charge_id} is another release's: the ledger is older than the stored tables; restore the "
+                    "newest ledger, or remove the staged tables that it does not know"
+                )
             before = latest(con, _COMPLETED, (str(charge_id),))
             if before is None:
                 facts = {"release_id": charge.subject, "digest": digest}
@@ -221,6 +233,11 @@ class Ledger:
         """Return what was charged to a source, over all time."""
         with connect(self.path) as con:
             return _spent(con, source).shown()
+
+    def spent_by(self, source: str, consumer: str) -> Total:
+        """Return what one consumer's products were charged of a source."""
+        with connect(self.path) as con:
+            return _spent(con, source, consumer)
 
     def remaining(self, source: str) -> Spend:
         """Return what one more charge may cost; never more than fits, and zero under a lowered ceiling.
@@ -356,8 +373,8 @@ def _require_room(whose: str, ceiling: Total, spent: Total, cost: Total) -> None
     }
     figures = ", ".join(f"{word} ({pair.epsilon:.12g}, {pair.delta:.12g})" for word, pair in parts.items())
     raise BudgetExceeded(
-        f"the budget of {whose} has no room, in (epsilon, delta): {figures}; nothing was charged: lower the request, "
-        "or raise the ceiling in the spec knowingly"
+        f"the budget of {whose} has no room, in (epsilon, delta): {figures}; nothing was charged, and no later tick "
+        "of a schedule will find room: lower the request, or raise the ceiling in the spec knowingly"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
@@ -111,5 +111,7 @@ def _nearest(word: Any, known: Iterable[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{w}`' for w in words)}"
 
 
-Treatment = Annotated[AnyTreatment, BeforeValidator(parse_treatment)]
+_Form = Literal["keep", "suppress", "pseudonymize", "mask"] | dict[str, Any]
+
+Treatment = Annotated[AnyTreatment, BeforeValidator(parse_treatment, json_schema_input_type=AnyTreatment | _Form)]
 """A field of this type takes the YAML forms; as an annotation it is the union of the treatments."""

@@ -44,9 +44,13 @@ def candidates(tables: Tables, limit: int, seed: int) -> Sample:
 
     Of a larger product the sample would miss most copies. So every synthetic row that equals a real or a control row
     in all columns stays in the pool beside the sample, once: copies of the sampled people cannot hide.
+
+    The order is another than that of :func:`targets`: ties go to the first row, and a product that keeps the order of
+    the real table must not have the very rows first whose people are attacked.
     """
+    order = f"hash(r, {seed}, 'product'), r"
     if tables.rows[SYNTHETIC] <= limit:
-        return fetch(tables, f"SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY hash(r, {seed}), r")
+        return fetch(tables, f"SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY {order}")
     same = " AND ".join(f"s.{c.v} IS NOT DISTINCT FROM p.{c.v}" for c in tables.columns)
     people = " UNION ALL ".join(
         f"SELECT * FROM (SELECT * FROM {ROWS} WHERE src = {src} ORDER BY hash(u, {seed}), u LIMIT 2000)"
@@ -54,10 +58,10 @@ def candidates(tables: Tables, limit: int, seed: int) -> Sample:
     )
     return fetch(
         tables,
-        f"WITH sample AS (SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY hash(r, {seed}), r LIMIT {limit}), "
+        f"WITH sample AS (SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY {order} LIMIT {limit}), "
         f"copies AS (SELECT s.* FROM {ROWS} AS s SEMI JOIN ({people}) AS p ON {same} WHERE s.src = {SYNTHETIC} "
         f"QUALIFY row_number() OVER (PARTITION BY {', '.join('s.' + c.v for c in tables.columns)} ORDER BY s.r) = 1) "
-        f"SELECT * FROM (SELECT * FROM sample UNION SELECT * FROM copies) ORDER BY hash(r, {seed}), r",
+        f"SELECT * FROM (SELECT * FROM sample UNION SELECT * FROM copies) ORDER BY {order}",
     )
 
 

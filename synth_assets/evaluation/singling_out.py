@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Colum
 
 ROWS_AT_ONCE = 1 << 20
 LEAST_PREDICATES = 100
+ATTEMPTS = 10
+"""Predicates tried for each one wanted."""
 MANY = 64
 """Beyond so many matching people the exact number no longer matters."""
 
@@ -55,7 +58,7 @@ class Matches:
 def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: int, seed: int) -> list[Trial]:
     """The attacks over the known columns (positions) for which some predicate isolates a synthetic row."""
     rng = np.random.default_rng(seed)
-    product = _sample_product(tables, max(10 * predicates, 1000), seed)
+    product = _sample_product(tables, ATTEMPTS * predicates, seed)
     if not len(product):
         return []
     made = [("univariate", 1, _univariate(tables, known, predicates, rng))]
@@ -200,7 +203,8 @@ def _multivariate(
     """Values of ``width`` columns of one synthetic row; an ordered one extends to its side of the median."""
     medians = [float(np.nanmedian(v)) if not np.isnan(v).all() else 0.0 for v in product.values]
     made: dict[Predicate, None] = {}
-    for row in range(len(product)):
+    tries = min(ATTEMPTS * limit, len(product) * comb(len(known), width))
+    for row in (i % len(product) for i in range(tries)):
         chosen = sorted(int(k) for k in rng.choice(known, size=width, replace=False))
         clauses = (_clause(tables.columns[k], product, k, row, medians[k]) for k in chosen)
         made[tuple(clause for clause in clauses if clause is not None)] = None

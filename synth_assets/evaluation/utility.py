@@ -77,10 +77,14 @@ def _measure(tables: Tables, column: Column, samples: list[Sample], seed: int) -
         return Utility(target=column.name, task=task, rows=sizes, reason=reason)
     inputs = [_inputs(tables, column, sample, task == "regression") for sample in samples]
     test = inputs[CONTROL], answers[CONTROL]
+    import sklearn.ensemble  # first, because limits reach only the libraries that are loaded
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):  # the trees' threads spin while they wait for a busy core, at ten times the work
-        fits = [_fit(tables, column, task, (inputs[src], answers[src]), test, seed) for src in (REAL, SYNTHETIC)]
+        fits = [
+            _fit(sklearn.ensemble, tables, column, task, (inputs[src], answers[src]), test, seed)
+            for src in (REAL, SYNTHETIC)
+        ]
     return Utility(
         target=column.name, task=task, rows=sizes, real=fits[0], synthetic=fits[1], gap=_gap(fits[0], fits[1])
     )
@@ -110,6 +114,7 @@ def _inputs(tables: Tables, column: Column, sample: Sample, regression: bool) ->
 
 
 def _fit(
+    trees: Any,
     tables: Tables,
     column: Column,
     task: str,
@@ -117,20 +122,18 @@ def _fit(
     test: tuple[Matrix, Matrix],
     seed: int,
 ) -> Fit:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
     categorical = [not other.ordered for other in tables.columns if other is not column]
     settings: dict[str, Any] = {"random_state": seed % 2**32, "categorical_features": categorical}
     if task == "regression":
         from sklearn.metrics import r2_score
 
-        model = HistGradientBoostingRegressor(**settings).fit(*train)
+        model = trees.HistGradientBoostingRegressor(**settings).fit(*train)
         return Fit(r2=float(r2_score(test[1], model.predict(test[0]))))
     if len(np.unique(train[1])) < 2:  # a product of one class predicts it always
         return Fit(accuracy=float((test[1] == train[1][0]).mean()), auc=0.5)
     # Early stopping splits rows by class, which a class of one row does not survive.
     stopping = "auto" if np.unique(train[1], return_counts=True)[1].min() > 1 else False
-    classifier = HistGradientBoostingClassifier(early_stopping=stopping, **settings).fit(*train)
+    classifier = trees.HistGradientBoostingClassifier(early_stopping=stopping, **settings).fit(*train)
     shares = classifier.predict_proba(test[0])
     right = float((classifier.predict(test[0]) == test[1]).mean())
     return Fit(accuracy=right, auc=_auc(test[1], shares, list(classifier.classes_)))

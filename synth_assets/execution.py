@@ -15,7 +15,8 @@ from dagster import DagsterEvent, DagsterEventType
 from synth_assets.automation import EVERYTHING
 from synth_assets.definitions import build_defs
 from synth_assets.errors import SpecError
-from synth_assets.spec import Spec, nearest
+from synth_assets.messages import nearest
+from synth_assets.spec import Spec
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

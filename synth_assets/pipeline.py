@@ -19,7 +19,8 @@ from synth_assets.classification import ColumnVerdict, apply_decisions, classify
 from synth_assets.deidentification import TreatedColumn, deidentify, resolve_treatment
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
-from synth_assets.spec import Source, Spec, nearest
+from synth_assets.messages import nearest
+from synth_assets.spec import Source, Spec
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
 
 BOOKKEEPING = ("__unit", "__control")

@@ -17,8 +17,9 @@ from synth_assets.anonymity import AnonymizedColumn, anonymize
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.domain import Domain
 from synth_assets.errors import PublicationRefused, SourceError, sealed
+from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
-from synth_assets.spec import Consumer, Product, Source, nearest
+from synth_assets.spec import Consumer, Product, Source
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote, table_digest
 
 RELATION = "add or remove all rows of one unit"

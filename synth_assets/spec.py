@@ -7,12 +7,11 @@ place, the rule and the remedy. What does not: reading sources, the environment 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -26,6 +25,7 @@ from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, SpecError
 from synth_assets.evaluation import Acceptance
 from synth_assets.ingestion import SourceFormat
+from synth_assets.messages import explain, join, nearest
 from synth_assets.synthesis import AnySynthesizer
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -148,7 +148,7 @@ class Product(_Block):
             found = " and ".join(kinds) or "none"
             raise ValueError(f"needs exactly one of `synthesizer`, `anonymize`, `rows` (found {found})")
         if repeated := sorted({column for column in self.columns if self.columns.count(column) > 1}):
-            raise ValueError(f"columns lists {_join(repeated)} more than once; list each column once")
+            raise ValueError(f"columns lists {join(repeated)} more than once; list each column once")
         if self.target is not None and self.target not in self.columns:
             raise ValueError(f"target ({self.target}) must be one of the product's columns; add it to `columns`")
         if self.size is not None and self.synthesizer is None:
@@ -259,7 +259,7 @@ def is_schedule(text: str) -> bool:
 
 def _unique(place: str, names: list[str]) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{place} has more than one {_join(repeated)}; names must differ")
+        raise ValueError(f"{place} has more than one {join(repeated)}; names must differ")
 
 
 def _check_product(spec: Spec, place: str, product: Product) -> None:
@@ -271,7 +271,7 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
     source = spec.source(product.source)
     if product.rows is None and (direct := direct_identifiers(source, product.columns)):
         raise ValueError(
-            f"{place}.columns must hold no direct identifier ({_join(direct)}); remove it, or make a product of "
+            f"{place}.columns must hold no direct identifier ({join(direct)}); remove it, or make a product of "
             "de-identified `rows`"
         )
     if product.rows is not None:
@@ -279,7 +279,7 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
         if kept:
             raise ValueError(
                 f"{place}.columns holds direct identifiers that sources.{source.name} keeps as they are "
-                f"({_join(kept)}); give them a treatment such as `pseudonymize`"
+                f"({join(kept)}); give them a treatment such as `pseudonymize`"
             )
     if any(product.cost()) and source.budget is None:
         raise ValueError(
@@ -337,19 +337,6 @@ def _check_sum(spec: Spec, source: Source) -> str | None:
 
 def _keeps(treatment: Treatment | None) -> bool:
     return treatment is not None and getattr(treatment, "kind", None) == "keep"
-
-
-def _join(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def nearest(word: str, known: Any, remedy: str = "") -> str:
-    """A half-sentence that names the nearest known words, for the end of a message."""
-    words = sorted(str(item) for item in known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known are {_join(words[:12])}" if words else remedy
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -412,7 +399,7 @@ def parse_spec(text: str, path: Path, environ: Mapping[str, str]) -> Spec:
     try:
         spec = Spec.model_validate(_expand(data, environ, ""))
     except ValidationError as error:
-        lines = [f"{path}: {line}" for line in explain(error, data)]
+        lines = [f"{path}: {line}" for line in explain(error, data, Spec)]
         raise SpecError("\n".join(dict.fromkeys(lines))) from None
     spec._base = path.parent
     return spec
@@ -430,88 +417,3 @@ def _expand(value: Any, environ: Mapping[str, str], place: str) -> Any:
     if missing:
         raise SpecError(f"{place.lstrip('.')}: the environment has no {missing[0]}; set it before you run")
     return _VARIABLE.sub(lambda match: environ[match.group(1)], value)
-
-
-# -- messages --------------------------------------------------------------------------------------------------------
-
-
-def explain(error: ValidationError, data: Any) -> list[str]:
-    """One sentence for each error of pydantic; places use the names of sources, consumers and products."""
-    items = error.errors(include_url=False)
-    misspelt = {
-        (
-            item["loc"][:-1],
-            *difflib.get_close_matches(str(item["loc"][-1]), _known_keys(Spec, item["loc"][:-1]), 1, 0.5),
-        )
-        for item in items
-        if item["type"] == "extra_forbidden"
-    }
-    told = [item for item in items if item["type"] != "missing" or (item["loc"][:-1], item["loc"][-1]) not in misspelt]
-    return list(dict.fromkeys(_sentence(item, data, items) for item in told))
-
-
-def _sentence(item: Any, data: Any, items: list[Any]) -> str:
-    place, key = _place(item["loc"], data), str(item["loc"][-1]) if item["loc"] else ""
-    message = item["msg"].removeprefix("Value error, ")
-    given = item["input"]
-    match item["type"]:
-        case "extra_forbidden":
-            known = _known_keys(Spec, item["loc"][:-1])
-            return f"{_place(item['loc'][:-1], data) or 'the spec'}: unknown key `{key}`{nearest(key, known)}"
-        case "missing":
-            return f"{place}: `{key}` is missing; add it"
-        case "value_error":
-            return f"{place} {message.removeprefix(key).strip()}".strip() if place else message
-        case "union_tag_invalid":
-            tags = re.findall(r"'([a-z_]+)'", item["ctx"]["expected_tags"])
-            return f"{place}.method ({item['ctx']['tag']}) is not available{nearest(item['ctx']['tag'], tags)}"
-        case "union_tag_not_found":
-            return f"{place}: `method` is missing; write `method: mst`, for one"
-        case "literal_error":
-            same = [i for i in items if i["type"] == "literal_error" and _place(i["loc"], data) == place]
-            words = [word for i in same for word in re.findall(r"'([^']+)'", i["ctx"]["expected"])]
-            return f"{place} ({given}) is not a known word{nearest(str(given), words)}"
-        case "string_pattern_mismatch":
-            return f"{place} ({given}) must be lower-case letters, digits and _, beginning with a letter"
-        case _:
-            shown = given if isinstance(given, Scalar) else type(given).__name__
-            rule = (
-                message.replace("Input should be", "must be").replace("tuple", "list").replace("dictionary", "mapping")
-            )
-            return f"{place} ({shown}) {rule[0].lower()}{rule[1:]}"
-
-
-def _place(loc: tuple[int | str, ...], data: Any) -> str:
-    """``consumers.research.products.age.size`` for a location of pydantic; tags of unions are left out."""
-    parts: list[str] = []
-    for part in loc:
-        if isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-            named = data.get("name") if isinstance(data, dict) else None
-            parts.append(str(named if named is not None else part))
-        elif isinstance(data, dict) and part in data:
-            data = data[part]
-            parts.append(str(part))
-    return ".".join(parts)
-
-
-def _known_keys(annotation: Any, loc: tuple[int | str, ...]) -> set[str]:
-    """The fields that the models at a location know."""
-    models = list(_models(annotation))
-    if not loc:
-        return {name for model in models for name in model.model_fields}
-    deeper: set[str] = set()
-    for model in models:
-        field = model.model_fields.get(str(loc[0]))
-        if field is not None:
-            deeper |= _known_keys(field.annotation, loc[1:])
-    return deeper or _known_keys(annotation, loc[1:])
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Every model inside a type annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        if not isinstance(argument, str):
-            yield from _models(argument)

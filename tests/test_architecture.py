@@ -18,7 +18,7 @@ LAYERS = [
     {"errors", "storage"},
     {"accounting", "mechanisms", "domain"},
     {"ingestion", "classification", "deidentification", "anonymity", "synthesis", "statistics", "evaluation"},
-    {"spec"},
+    {"spec", "messages"},
     {"pipeline", "release", "certification", "publication", "planning", "starter", "summary", "demo"},
     {"resources"},
     {"assets", "automation", "definitions", "execution", "cli", "__main__"},

@@ -7,6 +7,7 @@ as released (the process died in between) is taken up, not paid again; any other
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import duckdb
@@ -14,8 +15,8 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.accounting import Event
 from synth_assets.anonymity import AnonymizedColumn, anonymize
-from synth_assets.deidentification import TreatedColumn
-from synth_assets.domain import Domain
+from synth_assets.deidentification import Generalize, TreatedColumn
+from synth_assets.domain import Domain, as_instant
 from synth_assets.errors import PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
@@ -220,14 +221,32 @@ def _synthesize(
 
 
 def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, Any]:
-    """What the spec declares of a column's domain, as far as it holds after the treatment.
+    """What the spec declares of a column's domain, as the column's treatment leaves it.
 
-    Values that are kept, or coded at a bound, stay in the declared domain; other treatments lead out of it, and what
-    they lead to is learned, as the declaration would turn every value into `other`.
+    Values that are kept, or coded at a bound, stay in the declared domain. A generalization is applied to the
+    declaration too. Other treatments lead out of it, and what they lead to is learned.
     """
-    if column.name not in source.columns or kind != column.data_type or column.treatment.kind not in {"keep", "code"}:
+    if column.name not in source.columns or kind != column.data_type:
         return {}
-    return source.columns[column.name].domain
+    declared, treatment = source.columns[column.name].domain, column.treatment
+    if isinstance(treatment, Generalize):
+        return _generalized(declared, treatment)
+    return declared if treatment.kind in {"keep", "code"} else {}
+
+
+def _generalized(declared: dict[str, Any], treatment: Generalize) -> dict[str, Any]:
+    """A declared domain after a generalization: prefixes of its categories, bins between its bounds."""
+    if treatment.prefix is not None and "categories" in declared:
+        return {"categories": tuple(dict.fromkeys(str(name)[: treatment.prefix] for name in declared["categories"]))}
+    if treatment.width is not None and "bounds" in declared:
+        low, high = (treatment.width * math.floor(bound / treatment.width) for bound in declared["bounds"])
+        return {"bounds": (low, high)}
+    if treatment.date is not None and "bounds" in declared:
+        first, last = (as_instant(bound) for bound in declared["bounds"])
+        if first is not None and last is not None:
+            months = {"year": 1, "quarter": first.month - (first.month - 1) % 3, "month": first.month}
+            return {"bounds": (first.replace(month=months[treatment.date], day=1).date(), last.date())}
+    return {}
 
 
 def _storable(kind: str) -> str:

@@ -20,7 +20,7 @@ from synth_assets.storage import install_keys
         ({"bounds": (0, 90)}, {"top_code": 80}, "BIGINT", {"bounds": (0, 90)}),
         ({"bounds": (18, 95)}, {"generalize": {"width": 10}}, "BIGINT", {"bounds": (10, 90)}),
         ({"bounds": (-5, 5)}, {"generalize": {"width": 4}}, "BIGINT", {"bounds": (-8, 4)}),
-        ({"categories": ("North", "Nord", "So")}, {"generalize": {"prefix": 2}}, "VARCHAR", {"categories": ("No", "So")}),
+        ({"categories": ("North", "Nord", "So")}, {"generalize": {"prefix": 1}}, "VARCHAR", {"categories": ("N", "S")}),
         ({"categories": ("a", "b")}, "keep", "VARCHAR", {"categories": ("a", "b")}),
         ({"categories": ("a", "b")}, "mask", "VARCHAR", {}),
         ({"bounds": ("2024-05-20", "2025-03-02")}, {"generalize": {"date": "quarter"}}, "DATE",

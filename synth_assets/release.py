@@ -21,7 +21,7 @@ from synth_assets.errors import PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
 from synth_assets.spec import Consumer, Product, Source
-from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote, table_digest
+from synth_assets.storage import ROW, Warehouse, columns_of, get_meta, put_meta, quote, table_digest, whole_row
 
 RELATION = "add or remove all rows of one unit"
 
@@ -192,8 +192,8 @@ def bounded_rows(columns: list[str], rows_per_unit: int) -> str:
     """
     chosen = ", ".join(quote(column) for column in columns)
     return (
-        f"(SELECT {chosen} FROM d.data AS t WHERE NOT __control QUALIFY row_number() OVER (PARTITION BY __unit "
-        f"ORDER BY keyed_int('bound', CAST(to_json(t) AS VARCHAR))) <= {rows_per_unit})"
+        f"(SELECT {chosen} FROM d.data AS {ROW} WHERE NOT __control QUALIFY row_number() OVER (PARTITION BY __unit "
+        f"ORDER BY keyed_int('bound', {whole_row()})) <= {rows_per_unit})"
     )
 
 
@@ -290,7 +290,7 @@ def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn
             continue
         con.execute(
             f"CREATE TEMP TABLE common_{index} AS SELECT {name} AS word FROM {rows} WHERE {name} IS NOT NULL"
-            f" GROUP BY word HAVING count(DISTINCT __unit) >= {least}"
+            f" GROUP BY {name} HAVING count(DISTINCT __unit) >= {least}"
         )
         chosen.append(f"CASE WHEN {name} IN (SELECT word FROM common_{index}) THEN {name} END AS {name}")
     return f"(SELECT {', '.join(chosen)}, __unit FROM {rows})"
@@ -302,9 +302,9 @@ def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[Tr
         raise SourceError(f"product {product.name} has no `rows`")
     chosen = ", ".join(quote(column.name) for column in policy)
     con.execute(
-        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare)} AS t"
+        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare)} AS {ROW}"
         " WHERE keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < ?"
-        " ORDER BY keyed_int('shuffle', CAST(to_json(t) AS VARCHAR))",
+        f" ORDER BY keyed_int('shuffle', {whole_row()})",
         [product.rows.share],
     )
     return {"share": product.rows.share}

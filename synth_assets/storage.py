@@ -332,6 +332,15 @@ def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str,
     return [(row[0], row[1]) for row in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
 
 
+ROW = "__row"
+"""The alias of a row that is taken whole. No source may have such a column: it would be taken in the row's place."""
+
+
+def whole_row() -> str:
+    """SQL of all cells of a row as one text, where the rows' alias is :data:`ROW`."""
+    return f"CAST(to_json({ROW}) AS VARCHAR)"
+
+
 def table_digest(con: duckdb.DuckDBPyConnection, relation: str) -> str:
     """SHA-256 of a table as a schema and a multiset of rows: the order of rows does not matter, everything else does.
 
@@ -340,7 +349,7 @@ def table_digest(con: duckdb.DuckDBPyConnection, relation: str) -> str:
     header = json.dumps(columns_of(con, relation))
     digest = con.execute(
         f"""
-        WITH hashed AS (SELECT sha256(CAST(to_json(t) AS VARCHAR)) AS h FROM (SELECT * FROM {relation}) AS t),
+        WITH hashed AS (SELECT sha256({whole_row()}) AS h FROM (SELECT * FROM {relation}) AS {ROW}),
              blocks AS (SELECT left(h, 3) AS p, sha256(string_agg(h, '' ORDER BY h)) AS d FROM hashed GROUP BY p)
         SELECT coalesce(string_agg(p || d, '' ORDER BY p), '') FROM blocks
         """

@@ -17,10 +17,10 @@ from synth_assets.errors import SourceError
 from synth_assets.ingestion.delimited import read_dialects
 from synth_assets.ingestion.inference import FIRST, SAMPLE, TEXT, Form, declared, infer
 from synth_assets.ingestion.location import Location, SourceFormat, glob_free, locate, suggestion
-from synth_assets.storage import columns_of, literal, quote
+from synth_assets.storage import ROW, columns_of, literal, quote
 
-RESERVED = ("__unit", "__control", "__misfit", "__content")
-"""Names that ingestion itself uses; matched without regard to case, as DuckDB does."""
+RESERVED = ("__unit", "__control", "__misfit", "__content", "__rank", "__source_row", "__aside", ROW)
+"""Names that ingestion, or SQL over a row as a whole, uses; matched without regard to case, as DuckDB does."""
 
 _PLAIN = {
     *("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),

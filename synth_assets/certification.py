@@ -17,9 +17,9 @@ from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import sealed
 from synth_assets.evaluation import Evaluation, evaluate, render_report, score_plot
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.release import fitted_rows, release_key, require_current
+from synth_assets.release import attach_staged, fitted_rows, require_current
 from synth_assets.spec import Consumer, Product
-from synth_assets.storage import get_meta, quote
+from synth_assets.storage import quote
 
 REPORT = ("report.html", "report.json", "scores.png")
 """The documents of a report in the restricted zone, below ``reports/<consumer>/<product>/``."""
@@ -31,8 +31,7 @@ def evaluate_product(platform: Platform, consumer: Consumer, product: Product) -
     with sealed(f"report/{name}"), platform.warehouse.lock(f"report/{name}"):
         release_id, policy = require_current(platform, name, product)
         with platform.warehouse.connect() as con:
-            platform.warehouse.attach(con, release_key(name, release_id), "staged")
-            digest = str(get_meta(con, "staged")["digest"])
+            digest = str(attach_staged(platform, con, name, release_id)["digest"])
             certificate = find_certificate(platform.ledger, name, product, digest)
             if certificate is None or not _report_exists(platform, name, digest):
                 certificate = _certify(platform, con, product, policy, (name, release_id, digest))

@@ -100,7 +100,11 @@ def _release(
             listed = ledger.latest_snapshot(source.people) if source.people else None
             people = listed.snapshot_id if listed else None
             cached = snapshot is not None and (
-                ledger.find_release(identify_release(source, product, kept, (snapshot.snapshot_id, people))) is not None
+                ledger.find_release(
+                    identify_release(source, product, kept, (snapshot.snapshot_id, people)),
+                    f"published/{consumer.name}/{product.name}",
+                )
+                is not None
             )
     epsilon, delta = (0.0, 0.0) if cached else product.cost()
     return PlannedRelease(

@@ -20,9 +20,9 @@ from synth_assets.certification import find_certificate
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
-from synth_assets.release import RELATION, release_key, require_current
+from synth_assets.release import RELATION, attach_staged, require_current
 from synth_assets.spec import Consumer, Product
-from synth_assets.storage import columns_of, get_meta, literal, quote, sync_replace, table_digest
+from synth_assets.storage import columns_of, literal, quote, sync_replace, table_digest
 
 PROMISES = {
     "differential_privacy": "Differentially private: what the table shows changes little, by the factor below, whether "
@@ -42,16 +42,16 @@ def publish_product(platform: Platform, consumer: Consumer, product: Product) ->
     with sealed(f"published/{name}"), platform.warehouse.lock(f"published/{consumer.name}"):
         release_id, policy = require_current(platform, name, product)
         with platform.warehouse.connect() as con:
-            platform.warehouse.attach(con, release_key(name, release_id), "staged")
-            meta = get_meta(con, "staged")
+            meta = attach_staged(platform, con, name, release_id)
             _require_certificate(platform, name, product, meta["digest"])
             columns = tuple(columns_of(con, "staged.data"))
             rows = con.execute("SELECT count(*) FROM staged.data").fetchall()[0][0]
             folder = platform.warehouse.published / consumer.name
+            _refuse_links(folder)
             unchanged = _is_published(platform, con, folder, name, product, meta["digest"])
             if not unchanged:
                 card = data_card(platform, consumer, product, policy, meta, columns, rows)
-                _write(con, folder, consumer, product, meta["digest"], card)
+                _write(platform, con, consumer, product, meta["digest"], card)
                 platform.ledger.record_publication(name, release_id, meta["digest"], platform.now())
     return Materialized(
         key=f"published/{name}",
@@ -67,6 +67,15 @@ def publish_product(platform: Platform, consumer: Consumer, product: Product) ->
         lineage={column: ((f"staged/{name}", column),) for column, _ in columns},
         version=meta["digest"],
     )
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse links in a consumer's folder: what they point at would be read, or written, with the platform's rights."""
+    for place in (folder, *folder.glob("*"), *folder.glob("*/*")):
+        if place.is_symlink():
+            raise PublicationRefused(
+                f"{place} is a symbolic link; remove it, and let nobody but the platform write to the published zone"
+            )
 
 
 def _require_certificate(platform: Platform, name: str, product: Product, digest: str) -> None:
@@ -101,14 +110,15 @@ def _is_published(
 
 
 def _write(
+    platform: Platform,
     con: duckdb.DuckDBPyConnection,
-    folder: Path,
     consumer: Consumer,
     product: Product,
     digest: str,
     card: dict[str, Any],
 ) -> None:
     """Write all files aside, check them, keep the previous version, then rename them into place."""
+    folder = platform.warehouse.published / consumer.name
     tables, previous = folder / "tables", folder / "previous"
     for stale in folder.parent.glob(f".{consumer.name}.*.part"):
         shutil.rmtree(stale)
@@ -133,16 +143,23 @@ def _write(
                 sync_replace(incoming / f"previous.{name}", previous / name)
         for name in names:
             sync_replace(incoming / name, tables / name)
-        _rebuild_database(con, folder, incoming)
+        _rebuild_database(platform, con, folder, incoming, product.name)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
-def _rebuild_database(con: duckdb.DuckDBPyConnection, folder: Path, incoming: Path) -> None:
-    """Make the consumer's DuckDB file anew from its Parquet files: no block of an older table stays in it."""
+def _rebuild_database(
+    platform: Platform, con: duckdb.DuckDBPyConnection, folder: Path, incoming: Path, product: str
+) -> None:
+    """Make the consumer's DuckDB file anew from its Parquet files: no block of an older table stays in it.
+
+    Files that were never published, whoever put them there, are passed over.
+    """
     database = incoming / "tables.duckdb"
     con.execute(f"ATTACH {literal(str(database))} AS consumer")
     for parquet in sorted((folder / "tables").glob("*.parquet")):
+        if parquet.stem != product and platform.ledger.publication(f"{folder.name}/{parquet.stem}") is None:
+            continue
         con.execute(
             f"CREATE TABLE consumer.{quote(parquet.stem)} AS SELECT * FROM read_parquet({literal(str(parquet))})"
         )

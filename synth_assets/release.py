@@ -106,16 +106,33 @@ def release_key(name: str, release_id: str) -> str:
     return f"staged/{name}/{release_id[:32]}"
 
 
+def attach_staged(platform: Platform, con: duckdb.DuckDBPyConnection, name: str, release_id: str) -> dict[str, Any]:
+    """Attach the stored table of a release as ``staged`` and return its facts.
+
+    Raises:
+        PublicationRefused: the file holds another release, which has a certificate and a charge of its own.
+        SourceError: there is no such table.
+    """
+    key = release_key(name, release_id)
+    platform.warehouse.attach(con, key, "staged")
+    facts = get_meta(con, "staged")
+    if facts["release_id"] != release_id:
+        raise PublicationRefused(
+            f"staged/{name} holds another release than its name says; remove {platform.warehouse.path(key)} and "
+            "materialize it again"
+        )
+    return facts
+
+
 def _take_up(platform: Platform, name: str, release_id: str) -> bool:
     """Whether the release is already stored; notes it as released if only that note is missing."""
     key = release_key(name, release_id)
     if not platform.warehouse.exists(key):
         return False
     with platform.warehouse.connect() as con:
-        platform.warehouse.attach(con, key, "staged")
-        stored = get_meta(con, "staged")
+        stored = attach_staged(platform, con, name, release_id)
         digest = table_digest(con, "staged.data")
-    known = platform.ledger.find_release(release_id)
+    known = platform.ledger.find_release(release_id, f"published/{name}")
     if known is None:
         platform.ledger.complete(stored["charge_id"], digest, release_id=release_id)
         return True
@@ -353,10 +370,9 @@ def _describe(
     cached: bool,
 ) -> Materialized:
     with platform.warehouse.connect() as con:
-        platform.warehouse.attach(con, release_key(name, release_id), "staged")
+        digest = attach_staged(platform, con, name, release_id)["digest"]
         columns = tuple(columns_of(con, "staged.data"))
         rows = con.execute("SELECT count(*) FROM staged.data").fetchall()[0][0]
-        digest = get_meta(con, "staged")["digest"]
     left_out = [column for column in product.columns if column not in {kept.name for kept in policy}]
     return Materialized(
         key=f"staged/{name}",
@@ -378,6 +394,7 @@ def _describe(
 
 __all__ = [
     "RELATION",
+    "attach_staged",
     "bounded_rows",
     "current_release",
     "fitted_rows",

@@ -160,14 +160,16 @@ class Ledger:
                     "release"
                 )
 
-    def find_release(self, release_id: str) -> Release | None:
-        """Return the newest completed release of this identity; None where it was at most begun."""
+    def find_release(self, release_id: str, asset: str | None = None) -> Release | None:
+        """Return the newest completed release of this identity; None where it was at most begun.
+
+        ``asset``: only of this asset, as two consumers may ask for the same, and each gets a table of its own.
+        """
         with connect(self.path) as con:
             for charge in select(con, "e.kind = 'charge' AND e.subject = ? ORDER BY e.seq DESC", (release_id,)):
-                if done := latest(con, _COMPLETED, (str(charge.seq),)):
-                    digest = done.facts()["digest"]
-                    asset = charge.facts()["asset"]
-                    return Release(release_id, charge.seq, charge.source, asset, digest, done.at)
+                made = charge.facts()["asset"]
+                if asset in (None, made) and (done := latest(con, _COMPLETED, (str(charge.seq),))):
+                    return Release(release_id, charge.seq, charge.source, made, done.facts()["digest"], done.at)
         return None
 
     def certify(
@@ -180,12 +182,17 @@ class Ledger:
         return Certificate(product, release_id, digest, passed, criteria_json, at)
 
     def certificate(self, product: str, digest: str) -> Certificate | None:
-        """Return the latest verdict about exactly this version; a later one replaces an earlier one."""
+        """Return the latest verdict about exactly this version; a later one replaces an earlier one.
+
+        Raises:
+            LedgerError: the entry was edited.
+        """
         with connect(self.path) as con:
             where = "e.kind = 'certificate' AND e.subject = ? AND json_extract(e.body, '$.digest') = ?"
             entry = latest(con, where, (product, digest))
-        if entry is None:
-            return None
+            if entry is None:
+                return None
+            require_link(con, entry)
         facts = entry.facts()
         return Certificate(product, facts["release_id"], digest, facts["passed"], facts["criteria"], entry.at)
 

@@ -187,6 +187,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "Product": {"name": "p", "source": "s", "columns": ["age"], "rows": {}},
     "AIM": {"epsilon": 1},
     "MST": {"epsilon": 1},
+    "PrivBayes": {"epsilon": 1},
     "Independent": {"epsilon": 1},
     "Random": {},
     "Anonymize": {"k": 2},

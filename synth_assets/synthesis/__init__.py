@@ -19,9 +19,10 @@ from synth_assets.synthesis.base import Synthesizer
 from synth_assets.synthesis.independent import Independent
 from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.mst import MST
+from synth_assets.synthesis.privbayes import PrivBayes
 from synth_assets.synthesis.uniform import Random
 
-AnySynthesizer = Annotated[AIM | Independent | MST | Random, Field(discriminator="method")]
+AnySynthesizer = Annotated[AIM | Independent | MST | PrivBayes | Random, Field(discriminator="method")]
 """What a ``synthesizer:`` block of the spec may be; the block is the object."""
 
 METHODS: dict[str, type[Synthesizer]] = {
@@ -56,6 +57,7 @@ __all__ = [
     "Charge",
     "Independent",
     "Model",
+    "PrivBayes",
     "Random",
     "Synthesizer",
     "synthesizer",

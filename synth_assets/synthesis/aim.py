@@ -26,29 +26,23 @@ from synth_assets.mechanisms import NoiseSource
 from synth_assets.synthesis.allowance import Allowance
 from synth_assets.synthesis.assembly import assemble, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
-from synth_assets.synthesis.cliques import Clique, tree_cells
+from synth_assets.synthesis.cliques import Clique
 from synth_assets.synthesis.compression import compress
-from synth_assets.synthesis.estimation import Estimate, Noisy
-from synth_assets.synthesis.inference import Floats
+from synth_assets.synthesis.estimation import Estimate
 from synth_assets.synthesis.learning import declared, learn
 from synth_assets.synthesis.model import Model
-from synth_assets.synthesis.selection import Table, score
+from synth_assets.synthesis.rounds import TOLERANCE, cells_of, first_deviation, fitting, take_round
+from synth_assets.synthesis.selection import Table
 from synth_assets.synthesis.table import Rows
 
 SINGLES = Fraction(2, 10)
-SELECTION = Fraction(1, 10)
-"""The part of a round that chooses; the rest measures."""
 ROUNDS = 2.5
 """Rounds per column, unless the noise is lowered on the way."""
-GROUP_NOISE = 4.0
+GROUP_NOISE = 8.0
 """A group of cells holds about this many standard deviations of the first round's noise, at least."""
-EVENED = 1.0
-"""The part of a measurement's raw noise that is expected to be left after the fit."""
 TARGET_WEIGHT = 2.0
 MAX_TRIPLES = 1500
 """With more triples of columns than this, only those with the target are candidates, or none."""
-ROUND_TOLERANCE = 2e-3
-CELL_BYTES = 8
 
 
 def _weights(weights: Mapping[str, float]) -> Mapping[str, float]:
@@ -94,16 +88,13 @@ class AIM(Synthesizer):
         alone = len(names) == 1
         learned = learn(rows, known, allowance, Fraction(1) if alone else SINGLES)
         share = allowance.left / max(1, round(ROUNDS * len(names)))
-        noise = 0.0 if alone else allowance.variance(share * (1 - SELECTION)) ** 0.5
+        noise = 0.0 if alone else first_deviation(allowance, share)
         compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
         estimate = independent_model(learned, compressed)
         if not alone:
             table = Table(learned, compressed)
-            _Rounds(self._candidates(names), table, estimate, allowance, share, self._cells()).run()
+            _Rounds(self._candidates(names), table, estimate, allowance, share, cells_of(self.model_size)).run()
         return assemble(self.method, learned, compressed, estimate, allowance)
-
-    def _cells(self) -> float:
-        return self.model_size * 2**20 / CELL_BYTES
 
     def _check(self, names: list[str]) -> None:
         missing = [name for name in (self.target, *self.weights) if name is not None and name not in names]
@@ -139,46 +130,15 @@ class _Rounds:
     def run(self) -> None:
         """Choose, measure and fit until the budget is spent or no candidate fits the model's size."""
         whole = self.allowance.left
-        self.estimate.fit(ROUND_TOLERANCE)
+        self.estimate.fit(TOLERANCE)
         while self.allowance.left > 0:
             if self.allowance.left < 2 * self.share:
                 self.share = self.allowance.left
             spent = 1 - (self.allowance.left - self.share) / whole
-            candidates = self._fitting(self.most_cells * float(spent))
-            if not candidates:
+            open_ = fitting(self.estimate, self.table, self.weights, self.most_cells * float(spent), self.most_cells)
+            if not open_:
                 return
-            if not self._learns(candidates):
+            weights = {nodes: self.weights[nodes] for nodes in open_}
+            _, learned = take_round(self.estimate, self.table, self.allowance, self.share, weights)
+            if not learned:
                 self.share = min(4 * self.share, self.allowance.left)
-
-    def _fitting(self, most_cells: float) -> list[Clique]:
-        """The candidates that the model can take on; those it holds already cost nothing."""
-        tree, groups = self.estimate.tree, [noisy.nodes for noisy in self.estimate.measured]
-        return [
-            nodes
-            for nodes in self.weights
-            if self.table.cells(nodes) <= self.most_cells
-            and (tree.holder(nodes) is not None or tree_cells(tree.sizes, [*groups, nodes]) <= most_cells)
-        ]
-
-    def _learns(self, candidates: list[Clique]) -> bool:
-        """One round; whether the model moved by more than noise alone would move it."""
-        paid = self.share * (1 - SELECTION)
-        variance = self.allowance.variance(paid)
-        deviation = variance**0.5
-        model = self.estimate.calibrated()
-        total = self.estimate.total
-        guesses = {nodes: model.marginal(nodes) * total for nodes in candidates}
-        scores = [
-            score(self.table.count(nodes), guesses[nodes], EVENED * deviation, self.weights[nodes])
-            for nodes in candidates
-        ]
-        turn = len(self.estimate.measured) - len(self.estimate.sizes) + 1
-        picked = self.allowance.choose(np.array(scores, dtype=np.int64), self.share * SELECTION, f"choice {turn}")
-        nodes = candidates[picked]
-        noisy = self.allowance.measure(self.table.count(nodes), paid, f"marginal {turn}").astype(np.float64)
-        self.estimate.add(Noisy(nodes, noisy, np.full(noisy.shape, variance)))
-        self.estimate.fit(ROUND_TOLERANCE)
-        return self._moved(nodes, guesses[nodes]) > float(math.sqrt(2 / math.pi) * deviation * noisy.size)
-
-    def _moved(self, nodes: Clique, before: Floats) -> float:
-        return float(np.abs(self.estimate.calibrated().marginal(nodes) * self.estimate.total - before).sum())

@@ -32,10 +32,10 @@ from synth_assets.synthesis.table import Rows
 SINGLES = Fraction(3, 10)
 SELECTION = Fraction(1, 10)
 PAIRS = Fraction(6, 10)
-GROUP_NOISE = 4.0
+GROUP_NOISE = 8.0
 """A group of cells holds about this many standard deviations of a pair's noise, at least."""
-EVENED = 1.0
-"""The part of a measurement's raw noise that is expected to be left after the fit."""
+EVENED = 0.5
+"""The part of a measurement's raw noise that is expected to be left after the fit, which evens it out."""
 
 Floats = NDArray[np.float64]
 Edge = tuple[int, int]

@@ -29,6 +29,7 @@ from synth_assets.synthesis import (
     AnySynthesizer,
     Independent,
     Model,
+    PrivBayes,
     Random,
     Synthesizer,
     synthesizer,
@@ -39,6 +40,7 @@ EVERY: list[Synthesizer] = [
     Independent(epsilon=2, delta=1e-6),
     MST(epsilon=2, delta=1e-6),
     AIM(epsilon=2, delta=1e-6),
+    PrivBayes(epsilon=2, delta=1e-6),
 ]
 PRIVATE = EVERY[1:]
 every = pytest.mark.parametrize("method", EVERY, ids=lambda m: m.method)
@@ -266,7 +268,14 @@ def test_every_cell_is_a_value_of_the_declared_domain() -> None:
             "more than the table has": {"bounds": [0, 1]},
         }
     )
-    for method in (Random(), Independent(epsilon=1), MST(epsilon=1, delta=0), MST(epsilon=1), AIM(epsilon=1, delta=0)):
+    for method in (
+        Random(),
+        Independent(epsilon=1),
+        MST(epsilon=1, delta=0),
+        MST(epsilon=1),
+        AIM(epsilon=1, delta=0),
+        PrivBayes(epsilon=1, delta=0),
+    ):
         sampled = method.fit(frame, domain).sample(300)
         assert sampled["age"].between(0, 120).all()
         assert set(sampled["sex"].dropna()) <= {"f", "m", "other"}
@@ -290,7 +299,7 @@ def test_uuid_columns_come_back_as_uuids() -> None:
     assert set(values) == {UUID(int=1)}
 
 
-@pytest.mark.parametrize("method", [AIM, Independent, MST])
+@pytest.mark.parametrize("method", [AIM, Independent, MST, PrivBayes])
 @pytest.mark.parametrize(
     ("parameters", "rule"),
     [
@@ -312,7 +321,7 @@ def test_wrong_parameters_are_refused(method: type[Synthesizer], parameters: dic
 def test_a_block_of_the_spec_is_a_synthesizer() -> None:
     assert synthesizer({"method": "mst", "epsilon": 1}) == MST(epsilon=1.0, delta=1e-9)
     assert synthesizer({"method": "independent", "epsilon": 1}).cost() == (1.0, 0.0)
-    with pytest.raises(SpecError, match=r"aimm.*aim, independent, mst, random"):
+    with pytest.raises(SpecError, match=r"aimm.*aim, independent, mst, privbayes, random"):
         synthesizer({"method": "aimm", "epsilon": 1})
     with pytest.raises(SpecError, match=r"synthesizer\.epsilon: epsilon \(-1\) must be positive"):
         synthesizer({"method": "mst", "epsilon": -1})

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from synth_assets.errors import SpecError
 from synth_assets.mechanisms import (
     Integers,
     Noise,
@@ -94,10 +95,21 @@ class Allowance:
         return self._left
 
     def noise(self, share: Fraction, row: int = 1) -> Noise:
-        """The noise that ``share`` of the budget buys for answers that a row moves by ``row``; spends nothing."""
-        if self.rho is None:
-            return geometric_for(self.epsilon * float(share), self.rows_per_unit * row)
-        return gaussian_for(self.rho * float(share), self.rows_per_unit * row)
+        """The noise that ``share`` of the budget buys for answers that a row moves by ``row``; spends nothing.
+
+        Raises SpecError where the budget is so small that the noise would be larger than any that can be drawn.
+        """
+        try:
+            if self.rho is None:
+                return geometric_for(self.epsilon * float(share), self.rows_per_unit * row)
+            return gaussian_for(self.rho * float(share), self.rows_per_unit * row)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            pass
+        raise SpecError(
+            f"synthesizer.epsilon ({self.epsilon:g}, delta {self.delta:g}) is out of range for so many columns and "
+            f"{self.rows_per_unit} rows a unit: the noise of a share of it cannot be drawn; choose an epsilon of "
+            "0.001 to 1000"
+        )
 
     def variance(self, share: Fraction) -> float:
         """The variance of :meth:`noise`, for weighting answers; never quite zero."""

@@ -318,6 +318,21 @@ def test_wrong_parameters_are_refused(method: type[Synthesizer], parameters: dic
         method(**parameters)
 
 
+@private
+@pytest.mark.parametrize(("epsilon", "delta"), [(1e-11, 0.0), (1e-300, 0.0), (1e-14, 1e-30)])
+def test_an_epsilon_too_small_for_any_noise_is_told(method: Synthesizer, epsilon: float, delta: float) -> None:
+    tiny = method.model_copy(update={"epsilon": epsilon, "delta": delta})
+    with pytest.raises(SpecError, match=r"synthesizer.epsilon .* out of range"):
+        tiny.fit(pd.DataFrame({"a": [1.5] * 5, "b": [True] * 5}))
+
+
+@private
+@pytest.mark.parametrize("epsilon", [1e-4, 1e4])
+def test_small_and_large_epsilons_work(method: Synthesizer, epsilon: float) -> None:
+    frame = pd.DataFrame({"a": range(50), "b": ["x", "y"] * 25})
+    assert len(method.model_copy(update={"epsilon": epsilon}).fit(frame).sample(5)) == 5
+
+
 def test_a_block_of_the_spec_is_a_synthesizer() -> None:
     assert synthesizer({"method": "mst", "epsilon": 1}) == MST(epsilon=1.0, delta=1e-9)
     assert synthesizer({"method": "independent", "epsilon": 1}).cost() == (1.0, 0.0)

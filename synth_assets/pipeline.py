@@ -191,7 +191,7 @@ def treated_columns(source: Source, verdicts: list[ColumnVerdict]) -> list[Treat
                 data_type=verdict.data_type,
                 entity_type=verdict.entity_type,
                 role=verdict.role,
-                treatment=chosen or resolve_treatment(verdict, is_unit=verdict.column == source.unit),
+                treatment=chosen or resolve_treatment(verdict, is_unit=source.is_unit(verdict.column)),
                 unique=verdict.unique,
             )
         )

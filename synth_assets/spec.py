@@ -86,6 +86,10 @@ class Source(_Block):
     owner: str | None = None
     description: str | None = None
 
+    def is_unit(self, column: str) -> bool:
+        """Whether this is the privacy unit's column; like ingestion, in whichever case its name is written."""
+        return self.unit is not None and column.lower() == self.unit.lower()
+
     @model_validator(mode="after")
     def _rows_are_units(self) -> Self:
         if self.unit is None and self.max_rows_per_unit != 1:
@@ -275,7 +279,8 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
             "de-identified `rows`"
         )
     if product.rows is not None:
-        kept = [c for c in direct_identifiers(source, product.columns) if _keeps(source.columns[c].treatment)]
+        direct = direct_identifiers(source, product.columns)
+        kept = [c for c in direct if c in source.columns and _keeps(source.columns[c].treatment)]
         if kept:
             raise ValueError(
                 f"{place}.columns holds direct identifiers that sources.{source.name} keeps as they are "
@@ -290,11 +295,12 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
 
 def direct_identifiers(source: Source, columns: tuple[str, ...]) -> list[str]:
     """The columns that the spec itself calls direct identifiers, the unit's column among them."""
-    decided = {name for name, column in source.columns.items() if column.role == "direct_identifier"}
-    unit = source.columns.get(source.unit or "", ColumnDecision())
-    if source.unit is not None and unit.role is None:
-        decided.add(source.unit)
-    return [column for column in columns if column in decided]
+    found = []
+    for name in columns:
+        role = source.columns.get(name, ColumnDecision()).role
+        if role == "direct_identifier" or (role is None and source.is_unit(name)):
+            found.append(name)
+    return found
 
 
 def check_budgets(spec: Spec) -> list[str]:

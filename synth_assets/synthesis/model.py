@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,11 @@ class Facts(BaseModel):
 class Model:
     """A clique tree over groups of cells, and each column's cells within its groups.
 
-    ``groups[i]``: the group of each cell of column i; ``within[i]``: each cell's share of its group.
+    ``groups[i]``: the group of each cell of column i; ``within[i]``: each cell's share of its group. Another form of
+    model is a subclass whose files hold an array named :attr:`sign`.
     """
+
+    sign: ClassVar[str] = "conditional_0"
 
     def __init__(
         self,
@@ -125,23 +129,25 @@ class Model:
     def save(self, path: str | Path) -> None:
         """Write one file: JSON and plain arrays in a zip (numpy's ``npz``), nothing that could run."""
         arrays: dict[str, NDArray[Any]] = {
-            "facts": np.frombuffer(self._facts.model_dump_json().encode(), dtype=np.uint8)
+            f"conditional_{i}": table for i, table in enumerate(self._joint.conditionals)
         }
-        arrays |= {f"conditional_{i}": table for i, table in enumerate(self._joint.conditionals)}
         for i, (groups, within) in enumerate(zip(self._groups, self._within, strict=True)):
             arrays |= {f"groups_{i}": groups, f"within_{i}": within}
+        self._write(path, self._facts, arrays)
+
+    @staticmethod
+    def _write(path: str | Path, facts: BaseModel, arrays: dict[str, NDArray[Any]]) -> None:
+        arrays = {"facts": np.frombuffer(facts.model_dump_json().encode(), dtype=np.uint8), **arrays}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         Path(path).write_bytes(buffer.getvalue())
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> Model:
         """Read what :meth:`save` wrote. Raises SourceError on a file that is not a model."""
         try:
             with np.load(Path(path), allow_pickle=False) as arrays:
-                facts = TypeAdapter(Facts).validate_json(bytes(arrays["facts"]))
-                sizes = {"conditional": len(facts.cliques)} | dict.fromkeys(("groups", "within"), len(facts.attributes))
-                parts = [tuple(arrays[f"{name}_{i}"] for i in range(size)) for name, size in sizes.items()]
+                return next((form for form in cls.__subclasses__() if form.sign in arrays), cls).read(arrays)
         except (
             OSError,
             EOFError,
@@ -154,6 +160,13 @@ class Model:
             raise SourceError(
                 f"{Path(path).name} is not a saved model ({type(error).__name__}); write it with `model.save(path)`"
             ) from None
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The model in the arrays that :meth:`save` wrote."""
+        facts = TypeAdapter(Facts).validate_json(bytes(arrays["facts"]))
+        sizes = {"conditional": len(facts.cliques)} | dict.fromkeys(("groups", "within"), len(facts.attributes))
+        parts = [tuple(arrays[f"{name}_{i}"] for i in range(size)) for name, size in sizes.items()]
         return cls(facts, *parts)
 
 

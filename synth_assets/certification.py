@@ -7,6 +7,7 @@ the digest of the staged table and to the thresholds that were asked for; public
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -14,12 +15,13 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
 from synth_assets.deidentification import TreatedColumn
-from synth_assets.errors import sealed
-from synth_assets.evaluation import Evaluation, evaluate, render_report, score_plot
+from synth_assets.errors import SourceError, sealed
+from synth_assets.evaluation import Verdict, criteria_plot, evaluate, render_report, score_plot
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.release import attach_staged, fitted_rows, require_current
-from synth_assets.spec import Consumer, Product
-from synth_assets.storage import quote
+from synth_assets.release import attach_staged, figure_rows, fitted_rows, require_current
+from synth_assets.spec import Consumer, Product, Source
+from synth_assets.statistics import Learned, render_review, review_figures, true_figures
+from synth_assets.storage import get_meta, quote
 
 REPORT = ("report.html", "report.json", "scores.png")
 """The documents of a report in the restricted zone, below ``reports/<consumer>/<product>/``."""
@@ -68,6 +70,35 @@ def _certify(
     """Evaluate, keep the report, write the certificate; ``release`` is the product's name, release and digest."""
     name, release_id, digest = release
     platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
+    facts = {
+        "product": name,
+        "source": product.source,
+        "method": product.method,
+        "guarantee": product.guarantee.replace("_", " "),
+        "treatments": "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy),
+    }
+    if product.statistics is not None:
+        verdict, *documents = _review(con, platform.spec.source(product.source), product, policy, facts)
+    else:
+        verdict, *documents = _evaluate(con, product, policy, facts, int(digest[:8], 16))
+    for file, content in zip(REPORT, documents, strict=True):
+        platform.warehouse.write_document(f"reports/{name}/{file}", content)
+    platform.warehouse.write_document(f"reports/{name}/digest", json.dumps({"digest": digest}).encode())
+    return _write_certificate(platform, name, product, release_id, digest, verdict)
+
+
+Documents = tuple[Verdict, bytes, bytes, bytes]
+"""A verdict with the documents of :data:`REPORT`."""
+
+
+def _evaluate(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    policy: list[TreatedColumn],
+    facts: Mapping[str, str],
+    seed: int,
+) -> Documents:
+    """Quality and risk of a table of rows."""
     judged = [column for column in policy if column.role != "direct_identifier"] or policy
     columns = [column.name for column in judged]
     staged = f"(SELECT {', '.join(quote(column) for column in columns)} FROM staged.data)"
@@ -83,27 +114,37 @@ def _certify(
         quasi_identifiers=[column.name for column in judged if column.role == "quasi_identifier"],
         sensitive=[column.name for column in judged if column.role == "sensitive"],
         generalized=product.synthesizer is None,
-        seed=int(digest[:8], 16),
+        seed=seed,
     )
-    real = fitted_rows(columns)
-    facts = {
-        "product": name,
-        "source": product.source,
-        "method": product.method,
-        "guarantee": product.guarantee.replace("_", " "),
-        "treatments": "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy),
-    }
-    html, document = render_report(evaluation, con, real, staged, title=name, facts=facts)
-    for file, content in zip(REPORT, (html.encode(), document.encode(), score_plot(evaluation)), strict=True):
-        platform.warehouse.write_document(f"reports/{name}/{file}", content)
-    platform.warehouse.write_document(f"reports/{name}/digest", json.dumps({"digest": digest}).encode())
-    return _write_certificate(platform, name, product, release_id, digest, evaluation)
+    html, document = render_report(evaluation, con, fitted_rows(columns), staged, title=facts["product"], facts=facts)
+    return evaluation.verdict, html.encode(), document.encode(), score_plot(evaluation)
+
+
+def _review(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    product: Product,
+    policy: list[TreatedColumn],
+    facts: Mapping[str, str],
+) -> Documents:
+    """How far the figures of a product are from those of the rows without noise."""
+    statistics = product.statistics
+    if statistics is None:
+        raise SourceError(f"product {product.name} has no `statistics`")
+    learned = Learned.model_validate(get_meta(con, "staged")["made"]["learned"])
+    rows, domain = figure_rows(con, source, policy)
+    truth = true_figures(statistics, con, rows, domain, learned, rows_per_unit=source.max_rows_per_unit)
+    names = list(truth.columns)
+    told = [dict(zip(names, row, strict=True)) for row in con.execute("SELECT * FROM staged.data").fetchall()]
+    true = [dict(zip(names, row, strict=True)) for row in truth.itertuples(index=False, name=None)]
+    review = review_figures(told, true, product.accept)
+    html, document = render_review(review, title=facts["product"], facts=facts)
+    return review.verdict, html.encode(), document.encode(), criteria_plot(review.verdict.criteria)
 
 
 def _write_certificate(
-    platform: Platform, name: str, product: Product, release_id: str, digest: str, evaluation: Evaluation
+    platform: Platform, name: str, product: Product, release_id: str, digest: str, verdict: Verdict
 ) -> Certificate:
-    verdict = evaluation.verdict
     criteria = {"terms": terms(product), "criteria": [c.model_dump(mode="json") for c in verdict.criteria]}
     platform.ledger.certify(name, release_id, digest, verdict.passed, json.dumps(criteria), platform.now())
     certificate = platform.ledger.certificate(name, digest)

@@ -21,7 +21,7 @@ from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
 from synth_assets.release import RELATION, attach_staged, require_current
-from synth_assets.spec import Consumer, Product
+from synth_assets.spec import Consumer, Product, Source
 from synth_assets.storage import columns_of, literal, quote, sync_replace, table_digest
 
 PROMISES = {
@@ -198,11 +198,11 @@ def data_card(
                 "name": column,
                 "type": kind,
                 "treatment": treatments.get(column, ""),
-                "description": getattr(source.columns.get(column), "description", None) or "",
+                "description": _meaning(product, source, column),
             }
             for column, kind in columns
         ],
-        "left_out": [column for column in product.columns if column not in {name for name, _ in columns}],
+        "left_out": [column for column in product.columns if column not in treatments],
     }
     if product.guarantee == "differential_privacy":
         epsilon, delta = product.cost()
@@ -215,6 +215,22 @@ def data_card(
         }
         card["expected_errors"] = meta["made"].get("errors") or []
     return card
+
+
+FIGURES = {
+    "statistic": "what the figure is",
+    "of": "the column that it is of",
+    "at": "which quantile, cell or cluster it stands for",
+    "value": "the figure, with noise",
+    "error": "the true figure lies within value - error and value + error in 95 of 100 releases",
+}
+"""The columns of a table of figures that stand for none of the source's."""
+
+
+def _meaning(product: Product, source: Source, column: str) -> str:
+    if product.statistics is not None and column in FIGURES:
+        return FIGURES[column]
+    return getattr(source.columns.get(column), "description", None) or ""
 
 
 def render_card(card: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ as released (the process died in between) is taken up, not paid again; any other
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -21,6 +22,7 @@ from synth_assets.errors import PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
 from synth_assets.spec import Consumer, Product, Source
+from synth_assets.statistics import Statistics, check_figures, group_names
 from synth_assets.storage import ROW, Warehouse, columns_of, get_meta, put_meta, quote, table_digest, whole_row
 
 RELATION = "add or remove all rows of one unit"
@@ -32,6 +34,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
     Raises:
         BudgetExceeded: the charge would pass a ceiling; nothing was read or charged.
         SourceError: the product names a column that the source lacks or that must not leave.
+        DomainError: figures are asked for that cannot be made of the columns as they are declared; nothing was charged.
     """
     name = f"{consumer.name}/{product.name}"
     source = platform.spec.source(product.source)
@@ -43,6 +46,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         charged = (0.0, 0.0)
         cached = _take_up(platform, name, release_id)
         if not cached:
+            _check_figures(platform, source, product, policy)
             charged = product.cost()
             charge_id = _charge(platform, consumer, product, release_id)
             digest = _make(platform, name, source, product, policy, release_id, charge_id)
@@ -69,7 +73,13 @@ def product_policy(product: Product, source: Source, policy: list[dict[str, Any]
             f"{place}: `{direct[0]}` is classified as a direct identifier; remove it from the product, or decide its "
             f"role in sources.{source.name}.columns"
         )
-    if not chosen:
+    lost = [column for column in product.columns if column not in {kept.name for kept in chosen}]
+    if product.statistics is not None and lost:
+        raise SourceError(
+            f"{place}: its statistics need `{lost[0]}`, which is suppressed; decide on it in "
+            f"sources.{source.name}.columns, or ask for other figures"
+        )
+    if not chosen and product.columns:
         raise SourceError(
             f"{place}: all of its columns are suppressed; decide on them in sources.{source.name}.columns"
         )
@@ -95,6 +105,8 @@ def identify_release(
     ``snapshots`` are those of the source and of the source that lists its people, where that is another.
     """
     how = product.model_dump(mode="json", include={"synthesizer", "anonymize", "rows", "size", "target"})
+    if product.statistics is not None:
+        how["statistics"] = product.statistics.model_dump(mode="json")
     rules = [column.model_dump(mode="json") for column in policy]
     domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
     rows = source.model_dump(mode="json", include={"unit", "control", "max_rows_per_unit", "suppress_records"})
@@ -186,6 +198,8 @@ def _make(
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
         if product.synthesizer is not None:
             made = _synthesize(con, source, product, policy)
+        elif product.statistics is not None:
+            made = _tell(con, source, product.statistics, policy)
         elif product.anonymize is not None:
             made = _anonymize(con, source, product, policy)
         else:
@@ -202,14 +216,16 @@ def fitted_rows(columns: list[str], control: bool = False, alias: str = "d") -> 
     return f"(SELECT {chosen} FROM {quote(alias)}.data WHERE {'' if control else 'NOT '}__control)"
 
 
-def bounded_rows(columns: list[str], rows_per_unit: int) -> str:
+def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False) -> str:
     """As :func:`fitted_rows`, with at most ``rows_per_unit`` rows of a unit, chosen by a keyed hash of the row.
 
-    The choice looks at the unit's own rows alone, so that adding a unit changes no other unit's rows.
+    The choice looks at the unit's own rows alone, so that adding a unit changes no other unit's rows. ``everybody``
+    reads the control sample too, for products that are no model and face no attack.
     """
-    chosen = ", ".join(quote(column) for column in columns)
+    chosen = ", ".join(quote(column) for column in columns) or "TRUE AS present"
+    kept = "TRUE" if everybody else "NOT __control"
     return (
-        f"(SELECT {chosen} FROM d.data AS {ROW} WHERE NOT __control QUALIFY row_number() OVER (PARTITION BY __unit "
+        f"(SELECT {chosen} FROM d.data AS {ROW} WHERE {kept} QUALIFY row_number() OVER (PARTITION BY __unit "
         f"ORDER BY keyed_int('bound', {whole_row()})) <= {rows_per_unit})"
     )
 
@@ -223,8 +239,7 @@ def _synthesize(
         raise SourceError(f"product {product.name} has no synthesizer")
     columns = [column.name for column in policy]
     types = dict(columns_of(con, fitted_rows(columns)))
-    declared = {column.name: _still_true(column, source, types[column.name]) for column in policy}
-    domain = Domain.from_spec({name: facts for name, facts in declared.items() if facts})
+    domain = declared_domain(source, policy, types)
     rows = con.sql(f"SELECT * FROM {bounded_rows(columns, source.max_rows_per_unit)}")
     model = synthesizer.fit(rows, domain, rows_per_unit=source.max_rows_per_unit)
     if model.charge.seeded:
@@ -235,6 +250,44 @@ def _synthesize(
     con.execute(f"CREATE TABLE out.data AS SELECT {casts} FROM sampled")
     con.unregister("sampled")
     return {"charge": model.charge.model_dump(mode="json"), "errors": model.errors}
+
+
+def _tell(
+    con: duckdb.DuckDBPyConnection, source: Source, statistics: Statistics, policy: list[TreatedColumn]
+) -> dict[str, Any]:
+    """Figures of everybody's rows; there is no model that an attack could be judged on, and a count should be whole."""
+    rows, domain = figure_rows(con, source, policy)
+    released = statistics.release(con, rows, domain, rows_per_unit=source.max_rows_per_unit)
+    if released.charge.seeded:
+        raise PublicationRefused("statistics: noise from a seed protects nobody; release without `rng`")
+    con.register("told", released.frame)
+    texts = [name for name in released.frame.columns if name not in ("value", "error")]
+    casts = [f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in texts]
+    con.execute(f"CREATE TABLE out.data AS SELECT {', '.join(casts)}, value, error FROM told")
+    con.unregister("told")
+    learned = released.learned.model_dump(mode="json")
+    return {"charge": released.charge.model_dump(mode="json"), "errors": released.errors, "learned": learned}
+
+
+def figure_rows(con: duckdb.DuckDBPyConnection, source: Source, policy: list[TreatedColumn]) -> tuple[str, Domain]:
+    """The rows that figures are made of, as SQL, and what is publicly known of their columns."""
+    rows = bounded_rows([column.name for column in policy], source.max_rows_per_unit, everybody=True)
+    return rows, declared_domain(source, policy, dict(columns_of(con, rows)))
+
+
+def _check_figures(platform: Platform, source: Source, product: Product, policy: list[TreatedColumn]) -> None:
+    """Whether figures can be made of the columns as they are declared; reads no row, as nothing is charged yet."""
+    if product.statistics is None:
+        return
+    with platform.warehouse.connect() as con:
+        platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        check_figures(product.statistics, con, *figure_rows(con, source, policy))
+
+
+def declared_domain(source: Source, policy: list[TreatedColumn], types: Mapping[str, str]) -> Domain:
+    """What the spec declares of the columns, as far as it holds of treated rows of these types."""
+    declared = {column.name: _still_true(column, source, types[column.name]) for column in policy}
+    return Domain.from_spec({name: facts for name, facts in declared.items() if facts})
 
 
 def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, Any]:
@@ -386,10 +439,20 @@ def _describe(
             "release": "stored release used again, nothing charged" if cached else "new release",
             "columns left out (suppressed)": ", ".join(left_out) or "none",
         },
-        lineage={column: ((f"deidentified/{source.name}", column),) for column, _ in columns},
+        lineage=_lineage(source, product, [column for column, _ in columns]),
         tags={column.name: {"role": column.role, "treatment": column.treatment.kind} for column in policy},
         version=digest,
     )
+
+
+def _lineage(source: Source, product: Product, columns: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """What each column is made from; figures and their errors are made from every column that is read."""
+    key = f"deidentified/{source.name}"
+    if product.statistics is None:
+        return {column: ((key, column),) for column in columns}
+    groups = {called: ((key, name),) for name, called in group_names(product.statistics).items()}
+    every = tuple((key, name) for name in product.columns)
+    return {column: groups.get(column, every) for column in columns}
 
 
 __all__ = [
@@ -397,6 +460,7 @@ __all__ = [
     "attach_staged",
     "bounded_rows",
     "current_release",
+    "figure_rows",
     "fitted_rows",
     "identify_release",
     "product_policy",

@@ -26,6 +26,7 @@ from synth_assets.errors import DomainError, SpecError
 from synth_assets.evaluation import Acceptance
 from synth_assets.ingestion import SourceFormat
 from synth_assets.messages import explain, join, nearest
+from synth_assets.statistics import Statistics
 from synth_assets.synthesis import AnySynthesizer
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -113,13 +114,18 @@ class Rows(_Block):
     rare: int = Field(default=5, ge=2, le=10_000)
 
 
+KINDS = ("synthesizer", "statistics", "anonymize", "rows")
+"""The blocks of a product of which exactly one says how its table is made."""
+
+
 class Product(_Block):
     """One table made for one consumer: only its columns, by the method and the budget that suit its purpose."""
 
     name: Name
     source: Name
-    columns: tuple[str, ...] = Field(min_length=1)
+    columns: tuple[str, ...] = ()
     synthesizer: AnySynthesizer | None = None
+    statistics: Statistics | None = None
     anonymize: Anonymize | None = None
     rows: Rows | None = None
     size: int | None = Field(default=None, ge=1)
@@ -135,22 +141,16 @@ class Product(_Block):
             raise ValueError(f"({value!r}) is not a cron expression; write five fields such as '0 3 * * 1'")
         return value
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_yet(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and "statistics" in data:
-            raise ValueError(
-                "`statistics` products are not available in this version; use `synthesizer: {method: independent}` or "
-                "`mst` over the same columns"
-            )
-        return data
-
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        kinds = [kind for kind in ("synthesizer", "anonymize", "rows") if getattr(self, kind) is not None]
+        kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
             found = " and ".join(kinds) or "none"
-            raise ValueError(f"needs exactly one of `synthesizer`, `anonymize`, `rows` (found {found})")
+            raise ValueError(f"needs exactly one of {join(list(KINDS))} (found {found})")
+        if self.statistics is not None:
+            self._follow_statistics(self.statistics.columns)
+        elif not self.columns:
+            raise ValueError("needs `columns`; list those of the source that its table holds")
         if repeated := sorted({column for column in self.columns if self.columns.count(column) > 1}):
             raise ValueError(f"columns lists {join(repeated)} more than once; list each column once")
         if self.target is not None and self.target not in self.columns:
@@ -159,21 +159,41 @@ class Product(_Block):
             raise ValueError("size is for synthesized tables; remove it, or use `rows: {share: ...}`")
         return self
 
+    def _follow_statistics(self, needed: tuple[str, ...]) -> None:
+        """A product of figures reads the columns that they are made from, and no other."""
+        lacking = [column for column in needed if self.columns and column not in self.columns]
+        if lacking:
+            raise ValueError(
+                f"columns lacks {join(lacking)} of `statistics`; leave `columns` out, it follows from them"
+            )
+        if self.target is not None:
+            raise ValueError("target is for tables of rows; remove it, as figures train no model")
+        object.__setattr__(self, "columns", needed)
+
+    @property
+    def kind(self) -> str:
+        """The block that says how the table is made."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def _private(self) -> AnySynthesizer | Statistics | None:
+        return self.synthesizer or self.statistics
+
     @property
     def method(self) -> str:
         """How the table is made, in one word."""
-        if self.synthesizer is not None:
-            return self.synthesizer.method
+        if self._private is not None:
+            return self._private.method
         return "k_anonymity" if self.anonymize is not None else "deidentified_rows"
 
     @property
     def guarantee(self) -> Literal["differential_privacy", "heuristic"]:
         """What the method promises."""
-        return self.synthesizer.guarantee if self.synthesizer is not None else "heuristic"
+        return self._private.guarantee if self._private is not None else "heuristic"
 
     def cost(self) -> tuple[float, float]:
         """The (epsilon, delta) that one release is charged; zeros for a heuristic method."""
-        return self.synthesizer.cost() if self.synthesizer is not None else (0.0, 0.0)
+        return self._private.cost() if self._private is not None else (0.0, 0.0)
 
 
 class Consumer(_Block):
@@ -313,7 +333,7 @@ def check_budgets(spec: Spec) -> list[str]:
         budget = spec.source(product.source).budget
         if budget is None:
             continue
-        place = f"consumers.{consumer.name}.products.{product.name}.synthesizer"
+        place = f"consumers.{consumer.name}.products.{product.name}.{product.kind}"
         limits = {f"sources.{product.source}.budget": budget}
         if consumer.budget is not None:
             limits[f"consumers.{consumer.name}.budget"] = consumer.budget.under(budget)

@@ -190,6 +190,14 @@ MODELS: dict[str, dict[str, Any]] = {
     "PrivBayes": {"epsilon": 1},
     "Independent": {"epsilon": 1},
     "Random": {},
+    "Statistics": {"count": {}, "epsilon": 1},
+    "Count": {},
+    "Histogram": {"of": "h"},
+    "Sum": {"of": "x"},
+    "Mean": {"of": "x"},
+    "Variance": {"of": "x"},
+    "Quantiles": {"of": "x"},
+    "KMeans": {"of": ["x"], "clusters": 2},
     "Anonymize": {"k": 2},
     "Hierarchy": {},
     "Rows": {},
@@ -199,7 +207,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 INSTEAD = {
     "ColumnDecision": {"categories": ["bounds"]},
-    "Product": {"synthesizer": ["rows"], "anonymize": ["rows"], "size": ["rows"]},
+    "Product": {"synthesizer": ["rows"], "statistics": ["rows"], "anonymize": ["rows"], "size": ["rows"]},
 }
 """Keys whose examples take the place of others."""
 
@@ -307,7 +315,7 @@ def test_every_environment_variable_is_documented() -> None:
 
 def test_every_method_is_described() -> None:
     known = words(DOCS / "methods.md")
-    assert [name for name in [*METHODS, "k_anonymity", "deidentified_rows"] if name not in known] == []
+    assert [name for name in [*METHODS, "statistics", "k_anonymity", "deidentified_rows"] if name not in known] == []
 
 
 def test_every_module_has_its_place_in_the_architecture() -> None:

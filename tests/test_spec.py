@@ -100,7 +100,18 @@ def test_a_spec_is_frozen() -> None:
         ("warehouse: warehouse", "base: /tmp", "unknown key `base`"),
         ("        anonymize: {k: 5, l: 2}\n", "", "needs exactly one of"),
         ("anonymize: {k: 5, l: 2}", "anonymize: {k: 5}\n        rows: {}", "found anonymize and rows"),
-        ("anonymize: {k: 5, l: 2}", "statistics: {count: {by: [sex]}}", "not available in this version"),
+        ("anonymize: {k: 5, l: 2}", "statistics: {count: {by: [sex]}}", "statistics: `epsilon` is missing"),
+        ("anonymize: {k: 5, l: 2}", "statistics: {epsilon: 1}", "asks for no figure"),
+        ("anonymize: {k: 5, l: 2}", "statistics: {cuont: {}, epsilon: 1}", "did you mean `count`?"),
+        ("anonymize: {k: 5, l: 2}", "statistics: {count: {bi: [sex]}, epsilon: 1}", "did you mean `by`?"),
+        ("anonymize: {k: 5, l: 2}", "statistics: {count: {by: sex}, epsilon: 1}", "columns lacks `sex`"),
+        ("anonymize: {k: 5, l: 2}", "rows: {}\n        statistics: {count: {}, epsilon: 1}", "statistics and rows"),
+        (
+            "columns: [age, postcode, diagnosis]\n        anonymize: {k: 5, l: 2}",
+            "statistics: {count: {by: [name]}, epsilon: 1}",
+            "must hold no direct identifier (`name`)",
+        ),
+        ("        columns: [age, postcode, diagnosis]\n", "", "needs `columns`"),
         ("max_rows_per_unit: 1", "max_rows_per_unit: 0", "max_rows_per_unit (0)"),
         ("    budget: {epsilon: 4, delta: 1e-6, accounting: basic}\n", "", "sources.patients.budget is needed"),
         ("accounting: basic", "accounting: zcdp", "zcdp"),
@@ -181,3 +192,15 @@ def test_the_schema_in_the_docs_is_the_models() -> None:
     """Make it anew with ``make docs``."""
     written = json.loads((ROOT / "docs" / "spec.schema.json").read_text())
     assert written == Spec.model_json_schema()
+
+
+def test_a_product_of_figures_reads_the_columns_they_are_made_from() -> None:
+    block = "statistics: {count: {by: [sex, diagnosis]}, mean: {of: age, by: [diagnosis]}, epsilon: 0.5}"
+    old = "columns: [age, postcode, diagnosis]\n        anonymize: {k: 5, l: 2}"
+    assert old in GOOD
+    found = parse(GOOD.replace(old, block)).product("research/case_rows")[1]
+    assert found.columns == ("sex", "diagnosis", "age")
+    assert (found.method, found.guarantee, found.kind) == ("statistics", "differential_privacy", "statistics")
+    assert found.cost() == (0.5, 0.0)
+    greedy = check_budgets(parse(GOOD.replace(old, block.replace("0.5", "9"))))
+    assert any("case_rows.statistics.epsilon (9) is above" in line for line in greedy)

@@ -2,7 +2,7 @@
 
 from synth_assets.evaluation.attacks import Effort
 from synth_assets.evaluation.evaluation import Evaluation, Limits, evaluate
-from synth_assets.evaluation.plots import score_plot
+from synth_assets.evaluation.plots import criteria_plot, score_plot
 from synth_assets.evaluation.report import render_report
 from synth_assets.evaluation.verdict import Acceptance, Criterion, Verdict
 
@@ -13,6 +13,7 @@ __all__ = [
     "Evaluation",
     "Limits",
     "Verdict",
+    "criteria_plot",
     "evaluate",
     "render_report",
     "score_plot",

@@ -11,6 +11,7 @@ from typing import Any
 from synth_assets.evaluation.attacks import RISKS, Attack
 from synth_assets.evaluation.distributions import Distribution
 from synth_assets.evaluation.evaluation import Evaluation
+from synth_assets.evaluation.verdict import Criterion
 
 REAL, SYNTHETIC, CONTROL, BASELINE = "#2f5d8a", "#e2883d", "#7f8c9b", "#c9d1da"
 GOOD, BAD, INK, GRID = "#2e7d5b", "#b3403a", "#1f2a37", "#e5e9ee"
@@ -26,15 +27,20 @@ LONGEST = 26
 
 def score_plot(evaluation: Evaluation) -> bytes:
     """A PNG of every criterion with its threshold: scores only, fit to be shown where rows may not be."""
-    criteria = evaluation.verdict.criteria
+    return criteria_plot(evaluation.verdict.criteria)
+
+
+def criteria_plot(criteria: Sequence[Criterion]) -> bytes:
+    """As :func:`score_plot`, of criteria alone."""
     figure, axes = _figure(6.4, 0.6 + 0.45 * max(1, len(criteria)))
     for place, criterion in enumerate(criteria):
         value = criterion.value
-        axes.barh(place, value or 0, color=GOOD if criterion.passed else BAD, height=0.55)
-        axes.plot([criterion.threshold] * 2, [place - 0.38, place + 0.38], color=INK, linewidth=1.6)
-        text = "not measurable" if value is None else f"{value:.2f}"
+        axes.barh(place, min(value or 0, 1.0), color=GOOD if criterion.passed else BAD, height=0.55)
+        axes.plot([min(criterion.threshold, 1.0)] * 2, [place - 0.38, place + 0.38], color=INK, linewidth=1.6)
+        unknown = "nothing to measure" if criterion.passed else "not measurable"
+        text = unknown if value is None else f"{value:.2f}"
         axes.text(min(0.99, (value or 0)) + 0.015, place, text, va="center", fontsize=9, color=INK)
-    axes.set_yticks(range(len(criteria)), [NAMES[c.name] for c in criteria])
+    axes.set_yticks(range(len(criteria)), [NAMES.get(c.name, c.name.replace("_", " ")) for c in criteria])
     axes.set_xlim(0, 1.12)
     axes.invert_yaxis()
     axes.set_xlabel("score or risk; the dark line is the threshold", fontsize=8, color=CONTROL)

@@ -15,8 +15,9 @@ class Acceptance(BaseModel):
     """Thresholds of one product: the least quality and the most risk that its consumer and its source accept.
 
     ``column_shapes`` and ``pair_trends`` are lower bounds of scores in 0..1; ``singling_out``, ``linkability`` and
-    ``inference`` are upper bounds of risks in 0..1. The defaults are what a sound product of a few hundred rows still
-    reaches at epsilon 1; a product of many rows should ask for more.
+    ``inference`` are upper bounds of risks in 0..1; ``relative_error`` is an upper bound for products of figures, which
+    have no other. The defaults are what a sound product of a few hundred rows still reaches at epsilon 1; a product of
+    many rows should ask for more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +27,7 @@ class Acceptance(BaseModel):
     singling_out: Share = 0.2
     linkability: Share = 0.2
     inference: Share = 0.2
+    relative_error: Annotated[float, Field(ge=0, le=1e6)] = 1.0
 
 
 class Criterion(BaseModel):

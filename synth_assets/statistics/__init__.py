@@ -19,6 +19,7 @@ from synth_assets.statistics.block import (
     Variance,
 )
 from synth_assets.statistics.figures import Learned, Released, check_figures, group_names, true_figures
+from synth_assets.statistics.review import Review, render_review, review_figures
 
 __all__ = [
     "KINDS",
@@ -29,10 +30,13 @@ __all__ = [
     "Mean",
     "Quantiles",
     "Released",
+    "Review",
     "Statistics",
     "Sum",
     "Variance",
     "check_figures",
     "group_names",
+    "render_review",
+    "review_figures",
     "true_figures",
 ]

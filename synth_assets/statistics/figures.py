@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 FINDING = Fraction(1, 10)
 """The share of the budget that finds categories of groups, where any have to be found."""
-OWN_COLUMNS = ("statistic", "of", "at", "value", "error")
+OWN_COLUMNS = ("statistic", "of", "at", "value", "error", "truth", "within")
+"""Names that the table, or its report, needs for itself."""
 
 
 class Learned(BaseModel):

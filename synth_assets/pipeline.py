@@ -19,6 +19,7 @@ from synth_assets.classification import ColumnVerdict, apply_decisions, classify
 from synth_assets.deidentification import TreatedColumn, deidentify, resolve_treatment
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
+from synth_assets.ingestion.location import locate
 from synth_assets.messages import nearest
 from synth_assets.spec import Source, Spec
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
@@ -81,6 +82,7 @@ def ingest_source(platform: Platform, name: str) -> Materialized:
     key = f"raw/{name}"
     before = platform.ledger.latest_snapshot(name)
     with sealed(key), platform.warehouse.write(key) as con:
+        _refuse_own_files(platform, source)
         snapshot = ingest(
             con,
             source.path,
@@ -105,6 +107,19 @@ def ingest_source(platform: Platform, name: str) -> Materialized:
         facts=_snapshot_facts(snapshot, changes),
         version=snapshot.snapshot_id,
     )
+
+
+def _refuse_own_files(platform: Platform, source: Source) -> None:
+    """Refuse what this warehouse made: it depends on people whose own source would not be charged for it again."""
+    warehouse = platform.warehouse
+    root = warehouse.root.resolve()
+    own = {root / "restricted", root / "published", root / "dagster", root / "ledger.db", root / "secret.key"}
+    for file in locate(source.path, platform.spec.base, source.format).files:
+        if own & {real := file.resolve(), *real.parents}:
+            raise SourceError(
+                f"sources.{source.name}.path: {file.name} lies in the warehouse, and what it was made from would be "
+                "released a second time under another ceiling; name the table that it was made from"
+            )
 
 
 def _snapshot_facts(snapshot: Snapshot, changes: tuple[SchemaChange, ...]) -> dict[str, Any]:

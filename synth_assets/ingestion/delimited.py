@@ -194,6 +194,10 @@ def _dialect(path: Path, encoding: str, options: SourceFormat) -> Dialect | None
         return None
     header = options.header if options.header is not None else not _looks_like_data(records)
     first = records[0] if header else [""] * len(records[0])
+    if any(mark in name for name in first for mark in "\r\n"):
+        raise SourceError(
+            f"{path.name} has a line break in the name of a column, and no row could be read; rename the column"
+        )
     return Dialect(delimiter, _NATIVE[encoding], header, unique_names(first))
 
 

@@ -15,7 +15,7 @@ from math import log
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from synth_assets.evaluation.quality import largest_gap
+from synth_assets.evaluation.quality import DIGITS, half_difference, largest_gap
 from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Column, Tables
 
 CELLS = "evaluation_quantile_cells"
@@ -142,10 +142,10 @@ def quantile_edges(tables: Tables, column: Column) -> list[float]:
 
 def _joint(tables: Tables, columns: Sequence[Column]) -> JointMarginal:
     """The TVDs of synthetic and of control against real over one combination of columns, in one scan."""
-    n, c, m = (float(max(1, tables.rows[src])) for src in (REAL, CONTROL, SYNTHETIC))
+    n, c, m = (max(1, tables.rows[src]) for src in (REAL, CONTROL, SYNTHETIC))
     keys = ", ".join(column.v for column in columns)
     row = tables.con.execute(
-        f"SELECT sum(abs(x / {n} - y / {m})) / 2, sum(abs(x / {n} - z / {c})) / 2, "
+        f"SELECT {half_difference('x', n, 'y', m)}, {half_difference('x', n, 'z', c)}, "
         f"sum(CASE WHEN x > 0 THEN -x / {n} * ln(x / {n}) ELSE 0 END), "
         f"sum(CASE WHEN y > 0 THEN -y / {m} * ln(y / {m}) ELSE 0 END) FROM ("
         f"SELECT count(*) FILTER (src = {REAL}) AS x, count(*) FILTER (src = {SYNTHETIC}) AS y, "
@@ -154,10 +154,8 @@ def _joint(tables: Tables, columns: Sequence[Column]) -> JointMarginal:
     distance, reference, real_entropy, synthetic_entropy = (float(value or 0) for value in row or (1, 1, 0, 0))
     information = None
     if len(columns) == 2:
-        information = abs(
-            _information(tables, columns, REAL, real_entropy)
-            - _information(tables, columns, SYNTHETIC, synthetic_entropy)
-        )
+        real = _information(tables, columns, REAL, real_entropy)
+        information = round(abs(real - _information(tables, columns, SYNTHETIC, synthetic_entropy)), DIGITS)
     return JointMarginal(
         columns=tuple(column.name for column in columns),
         tvd=min(1.0, distance),
@@ -197,7 +195,7 @@ def _single(tables: Tables, column: Column, joint: JointMarginal) -> ColumnMargi
     return ColumnMarginal(
         column=column.name,
         tvd=joint.tvd,
-        kl=max(0.0, kl),
+        kl=round(max(0.0, kl), DIGITS),
         ks=largest_gap(tables, column) if column.ordered else None,
         mean_difference=mean,
         median_difference=median,
@@ -215,4 +213,4 @@ def _location(tables: Tables, column: Column) -> tuple[float | None, float | Non
     ).fetchone()
     if row is None or row[0] is None or not row[2]:
         return None, None
-    return float(row[0] / row[2]), float(row[1] / row[2])
+    return round(float(row[0] / row[2]), DIGITS), round(float(row[1] / row[2]), DIGITS)

@@ -69,7 +69,7 @@ def distribution_plot(distribution: Distribution) -> bytes:
         axes.set_yticks(range(len(distribution.labels)), [plain(label) for label in distribution.labels])
         axes.invert_yaxis()
     (axes.yaxis if distribution.edges else axes.xaxis).set_major_formatter(lambda share, _: f"{share:.0%}")
-    axes.legend(frameon=False, fontsize=7.5, loc="best")
+    axes.legend(frameon=False, fontsize=7.5, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
     return _png(figure)
 
 

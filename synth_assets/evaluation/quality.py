@@ -29,6 +29,8 @@ from synth_assets.evaluation.tables import REAL, ROWS, SYNTHETIC, Column, Tables
 
 CELLS = "evaluation_width_cells"
 BINS = 10
+DIGITS = 12
+"""To which sums of fractions are rounded: the rest depends on the order of the threads."""
 
 
 class ColumnScore(BaseModel):
@@ -118,8 +120,20 @@ def column_distance(tables: Tables, column: Column, present: tuple[int, int]) ->
         return 0.0 if not any(present) else 1.0
     if column.continuous:
         return largest_gap(tables, column)
-    row = tables.con.execute(f"SELECT sum(abs(a - b)) / 2 FROM ({_shares(column)})").fetchone()
+    counts = (
+        f"SELECT count(*) FILTER (src = {REAL}) AS x, count(*) FILTER (src = {SYNTHETIC}) AS y FROM {ROWS} "
+        f"WHERE src IN ({REAL}, {SYNTHETIC}) AND {column.v} IS NOT NULL GROUP BY {column.v}"
+    )
+    row = tables.con.execute(f"SELECT {half_difference('x', present[0], 'y', present[1])} FROM ({counts})").fetchone()
     return _distance(row)
+
+
+def half_difference(x: str, n: int, y: str, m: int) -> str:
+    """SQL: half the L1 distance of two frequency tables, counts ``x`` of n and ``y`` of m.
+
+    Summed in whole numbers: sums of fractions depend on their order, which differs from run to run.
+    """
+    return f"sum(abs({x}::HUGEINT * {m} - {y}::HUGEINT * {n}))::DOUBLE / (2.0 * {n} * {m})"
 
 
 def largest_gap(tables: Tables, column: Column) -> float | None:
@@ -193,7 +207,7 @@ def _correlation_similarity(tables: Tables, a: Column, b: Column) -> float:
         f"SELECT corr({a.v}, {b.v}) FILTER (src = {REAL}), corr({a.v}, {b.v}) FILTER (src = {SYNTHETIC}) FROM {ROWS}"
     ).fetchone()
     real, synthetic = (_correlation(value) for value in rows or (None, None))
-    return 1 - abs(real - synthetic) / 2
+    return round(1 - abs(real - synthetic) / 2, DIGITS)
 
 
 def _correlation(value: float | None) -> float:
@@ -203,7 +217,7 @@ def _correlation(value: float | None) -> float:
 
 def _contingency_similarity(tables: Tables, a: Column, b: Column) -> float:
     row = tables.con.execute(
-        f"SELECT sum(abs(x / {tables.rows[REAL]:.1f} - y / {tables.rows[SYNTHETIC]:.1f})) / 2 FROM ("
+        f"SELECT {half_difference('x', tables.rows[REAL], 'y', tables.rows[SYNTHETIC])} FROM ("
         f"SELECT count(*) FILTER (src = {REAL}) AS x, count(*) FILTER (src = {SYNTHETIC}) AS y "
         f"FROM {CELLS} GROUP BY {a.v}, {b.v})"
     ).fetchone()

@@ -21,38 +21,22 @@ formalizing the GDPR's notion of singling out', PNAS 2020). More than that is ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import comb
 
 import numpy as np
 import numpy.typing as npt
 
 from synth_assets.evaluation.neighbours import Trial
+from synth_assets.evaluation.predicates import MANY, Clause, Lookup, Matches, Predicate, match
 from synth_assets.evaluation.rates import Rate, measure_rate
 from synth_assets.evaluation.sampling import Floats, Sample, fetch
 from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Column, Tables
 
-ROWS_AT_ONCE = 1 << 20
 LEAST_PREDICATES = 100
+BLIND = 300
+"""Random predicates that stand for guessing."""
 ATTEMPTS = 10
 """Predicates tried for each one wanted."""
-MANY = 64
-"""Beyond so many matching people the exact number no longer matters."""
-
-Clause = tuple[int, str, float, float]
-"""Position of a column, ``between``, ``outside`` or ``missing``, and the closed interval of values."""
-Predicate = tuple[Clause, ...]
-
-
-@dataclass
-class Matches:
-    """Who matches each predicate: up to :data:`MANY` distinct units."""
-
-    units: list[npt.NDArray[np.uint64]] = field(default_factory=list)
-
-    def counts(self) -> npt.NDArray[np.int64]:
-        """How many units match each predicate."""
-        return np.array([len(units) for units in self.units], dtype=np.int64)
 
 
 def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: int, seed: int) -> list[Trial]:
@@ -61,7 +45,7 @@ def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: 
     product = _sample_product(tables, ATTEMPTS * predicates, seed)
     if not len(product):
         return []
-    made = [("univariate", 1, _univariate(tables, known, predicates, rng))]
+    made = [("univariate", 1, _univariate(tables, product, known, predicates, rng))]
     for columns in sorted({min(width, len(known)), len(known)} - {1}):
         kind = f"multivariate, {columns} columns"
         made.append((kind, columns, _multivariate(tables, product, known, columns, predicates, rng)))
@@ -71,7 +55,7 @@ def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: 
     trials = []
     for kind, columns, found in made:
         if found:
-            blind = [_random_predicate(tables.columns, product, known, columns, rng) for _ in found]
+            blind = [_random_predicate(tables.columns, product, known, columns, rng) for _ in found[:BLIND]]
             trials.append(_try(tables, kind, names, found, blind, seed))
     return trials
 
@@ -82,7 +66,7 @@ def _try(
     """Count successes on fitted units, on control units in a table of the same size, and of random predicates."""
     real = match(tables, REAL, found + blind)
     people, guesses = Matches(real.units[: len(found)]), Matches(real.units[len(found) :])
-    control = match(tables, CONTROL, found, units=tables.units[REAL], seed=seed)
+    control = match(tables, CONTROL, found, people=tables.units[REAL], seed=seed)
     outsiders = min(tables.units[CONTROL], tables.units[REAL])
     return Trial(
         "singling_out",
@@ -134,51 +118,19 @@ def _isolation_rate(matches: Matches, room: Floats, weight: float, ceiling: floa
     )
 
 
-def match(
-    tables: Tables, src: int, predicates: Sequence[Predicate], *, units: int | None = None, seed: int = 0
-) -> Matches:
-    """Stream a source and collect the units that match each predicate; of at most ``units`` units, if given."""
-    matches = Matches([np.empty(0, dtype=np.uint64) for _ in predicates])
-    chosen = f"src = {src}"
-    if units is not None and tables.units[src] > units:
-        chosen += (
-            f" AND u IN (SELECT u FROM {ROWS} WHERE src = {src} GROUP BY u ORDER BY hash(u, {seed}), u LIMIT {units})"
-        )
-    for start in range(0, tables.rows[src], ROWS_AT_ONCE):
-        block = f"r > {start} AND r <= {start + ROWS_AT_ONCE}"
-        rows = fetch(tables, f"SELECT * FROM {ROWS} WHERE {chosen} AND {block}")
-        for p, predicate in enumerate(predicates):
-            if len(matches.units[p]) < MANY:
-                fresh = rows.units[true_of(predicate, rows)]
-                matches.units[p] = np.unique(np.concatenate([matches.units[p], fresh]))[:MANY]
-    return matches
-
-
-def true_of(predicate: Predicate, rows: Sample) -> npt.NDArray[np.bool_]:
-    """Which rows a predicate is true of."""
-    held = np.ones(len(rows), dtype=bool)
-    for k, relation, low, high in predicate:
-        values = rows.values[k]
-        if relation == "missing":
-            held &= np.isnan(values)
-        elif relation == "between":
-            held &= (values >= low) & (values <= high)
-        else:
-            held &= (values < low) | (values > high)
-    return held
-
-
 def _sample_product(tables: Tables, limit: int, seed: int) -> Sample:
     return fetch(tables, f"SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY hash(r, {seed}), r LIMIT {limit}")
 
 
-def _univariate(tables: Tables, known: Sequence[int], limit: int, rng: np.random.Generator) -> list[Predicate]:
+def _univariate(
+    tables: Tables, product: Sample, known: Sequence[int], limit: int, rng: np.random.Generator
+) -> list[Predicate]:
     """A value that one synthetic row has; the extremes of an ordered column; missing, where one row lacks a value."""
     found: list[Predicate] = []
     for k in known:
         found += [((k, *clause),) for clause in _lonely(tables, tables.columns[k], limit)]
     order = rng.permutation(len(found))
-    return _isolating(tables, [found[i] for i in order], limit)
+    return _isolating(tables, product, [found[i] for i in order], limit)
 
 
 def _lonely(tables: Tables, column: Column, limit: int) -> list[tuple[str, float, float]]:
@@ -209,7 +161,7 @@ def _multivariate(
         clauses = (_clause(tables.columns[k], product, k, row, medians[k]) for k in chosen)
         made[tuple(clause for clause in clauses if clause is not None)] = None
     made.pop((), None)
-    return _isolating(tables, list(made), limit)
+    return _isolating(tables, product, list(made), limit)
 
 
 def _whole_rows(tables: Tables, product: Sample, known: Sequence[int], limit: int) -> list[Predicate]:
@@ -219,7 +171,7 @@ def _whole_rows(tables: Tables, product: Sample, known: Sequence[int], limit: in
         clauses = (_clause(tables.columns[k], product, k, row, None) for k in known)
         made[tuple(clause for clause in clauses if clause is not None)] = None
     made.pop((), None)
-    return _isolating(tables, list(made), limit)
+    return _isolating(tables, product, list(made), limit)
 
 
 def _clause(column: Column, product: Sample, k: int, row: int, median: float | None) -> Clause | None:
@@ -232,31 +184,18 @@ def _clause(column: Column, product: Sample, k: int, row: int, median: float | N
     return (k, "between", float(value), np.inf) if value > median else (k, "between", -np.inf, float(value))
 
 
-def _isolating(tables: Tables, predicates: Sequence[Predicate], limit: int) -> list[Predicate]:
-    """The first ``limit`` predicates that are true of exactly one synthetic row; tried in batches."""
+def _isolating(tables: Tables, product: Sample, predicates: Sequence[Predicate], limit: int) -> list[Predicate]:
+    """The first ``limit`` predicates that are true of exactly one synthetic row: screened on a sample, then on all."""
+    screen = Lookup(product.low, product.high)
+    rare = [predicate for predicate in predicates if len(screen.true_of(predicate)) <= 1]
     kept: list[Predicate] = []
-    for start in range(0, len(predicates), limit):
-        batch = predicates[start : start + limit]
-        counts = match_product(tables, batch).counts()
+    for start in range(0, len(rare), limit):
+        batch = rare[start : start + limit]
+        counts = match(tables, SYNTHETIC, batch, limit=2).counts()
         kept += [predicate for predicate, count in zip(batch, counts, strict=True) if count == 1]
         if len(kept) >= limit:
             break
     return kept[:limit]
-
-
-def match_product(tables: Tables, predicates: Sequence[Predicate]) -> Matches:
-    """Which synthetic rows match; a generalized cell matches a clause made of the same cell."""
-    matches = Matches([np.empty(0, dtype=np.uint64) for _ in predicates])
-    for start in range(0, tables.rows[SYNTHETIC], ROWS_AT_ONCE):
-        rows = fetch(
-            tables, f"SELECT * FROM {ROWS} WHERE src = {SYNTHETIC} AND r > {start} AND r <= {start + ROWS_AT_ONCE}"
-        )
-        cells = Sample(rows.low, rows.low, rows.high, rows.units)
-        for p, predicate in enumerate(predicates):
-            if len(matches.units[p]) < MANY:
-                fresh = cells.units[true_of(predicate, cells)]
-                matches.units[p] = np.unique(np.concatenate([matches.units[p], fresh]))[:MANY]
-    return matches
 
 
 def _random_predicate(

@@ -7,16 +7,12 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synth_assets.evaluation.neighbours import Trial
-from synth_assets.evaluation.singling_out import (
-    LEAST_PREDICATES,
-    Predicate,
-    common_ceiling,
-    match,
-    room_for_outsider,
-    single_out,
-)
+from synth_assets.evaluation.predicates import Lookup, Predicate, holds, match
+from synth_assets.evaluation.singling_out import LEAST_PREDICATES, common_ceiling, room_for_outsider, single_out
 from synth_assets.evaluation.tables import REAL, side_by_side
 from tests.evaluation.tables import make
 
@@ -41,6 +37,28 @@ def test_predicates_are_counted_by_people() -> None:
         ((0, "between", 50.0, INFINITE),),  # nobody
     ]
     assert matches({"x": "INTEGER", "__unit": "UBIGINT"}, rows, predicates) == [1, 2, 1, 1, 0]
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from([float("nan"), 0.0, 1.0, 2.0])] * 2), min_size=1, max_size=8),
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.sampled_from(["between", "outside", "missing"]),
+            st.sampled_from([-INFINITE, 0.0, 1.0]),
+            st.sampled_from([1.0, 2.0, INFINITE]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_looking_up_finds_what_reading_every_row_finds(
+    rows: list[tuple[float, ...]], clauses: list[tuple[int, str, float, float]]
+) -> None:
+    values = tuple(np.array(column) for column in zip(*rows, strict=True))
+    found = Lookup(values, values).true_of(tuple(clauses))
+    every = np.all([holds(clause, values[clause[0]]) for clause in clauses], axis=0)
+    assert sorted(found) == list(np.flatnonzero(every))
 
 
 def test_room_for_outsiders_by_enumeration() -> None:
@@ -99,3 +117,15 @@ def test_rows_that_are_all_alike_isolate_nobody() -> None:
     same = [("a", 1)] * 5
     assert attack(same, same, same, {"p": "VARCHAR", "q": "INTEGER"}) == {}
     assert attack(same, same, [], {"p": "VARCHAR", "q": "INTEGER"}) == {}
+
+
+def test_a_generalized_row_that_fits_one_person_singles_out() -> None:
+    con = duckdb.connect()
+    real = make(con, "r", {"x": "INTEGER", "c": "VARCHAR"}, [(31, "a"), (35, "b"), (52, "a"), (58, "b")])
+    rows = [("[30, 40)", "a"), ("[30, 40)", "b"), ("[50, 60)", "a"), ("*", "b")]
+    product = make(con, "s", {"x": "VARCHAR", "c": "VARCHAR"}, rows)
+    with side_by_side(con, real, real, product, [("x", "INTEGER"), ("c", "VARCHAR")]) as tables:
+        found = {trial.kind: trial for trial in single_out(tables, (0, 1), predicates=50, width=3, seed=1)}
+    # [30, 40) with a, [30, 40) with b and [50, 60) with a are one person each; the suppressed age allows everybody,
+    # and b alone is two people.
+    assert found["whole rows"].main.successes == 3

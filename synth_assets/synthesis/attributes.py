@@ -6,7 +6,7 @@ null. Codes are what the engine counts and what a model samples; an attribute tu
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from pydantic import Field as Setting
 
 from synth_assets.domain import OTHER
 from synth_assets.synthesis.schema import Field
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Codes = NDArray[np.int64]
 
@@ -65,6 +68,12 @@ class Categorical(BaseModel):
             codes = np.where(outside, rng.integers(0, len(units), len(codes)), codes)
         return units[np.where(missing, 0, codes)], missing
 
+    def series(self, codes: NDArray[np.integer], rng: np.random.Generator) -> pd.Series[Any]:
+        """The values of ``codes`` as a column of the right type, as :meth:`decode` tells."""
+        if self.field.kind == "text":
+            return self.field.chosen((*self.values, OTHER), np.where(codes == self.null, -1, codes.astype(np.int64)))
+        return self.field.series(*self.decode(codes.astype(np.int64), rng))
+
 
 class Numeric(BaseModel):
     """A column on a scale; ``edges`` cut it (see :mod:`~synth_assets.synthesis.grids`), in steps of its grid."""
@@ -106,6 +115,10 @@ class Numeric(BaseModel):
         if self.field.whole:
             drawn = np.floor(drawn) * self.field.grain
         return drawn, missing
+
+    def series(self, codes: NDArray[np.integer], rng: np.random.Generator) -> pd.Series[Any]:
+        """The values of ``codes`` as a column of the right type, as :meth:`decode` tells."""
+        return self.field.series(*self.decode(codes.astype(np.int64), rng))
 
 
 _ANY: dict[str, tuple[str, ...]] = {

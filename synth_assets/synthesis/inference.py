@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
+_RADIX = 2**16
+"""Keys below this are sorted by their digits, which is faster by far."""
 
 
 def spread(table: Floats, own: Clique, over: Clique) -> Floats:
@@ -121,19 +123,52 @@ def expand(given: Codes, conditional: Floats, rng: np.random.Generator) -> Codes
     Rounding is by one uniform offset for each row of ``conditional``; the offsets are spaced by the golden ratio, so
     that the roundings of different rows cancel while each is uniform.
     """
-    present, places = np.unique(given, return_inverse=True) if len(conditional) > 1 else (np.zeros(1, np.int64), given)
-    totals = np.bincount(places, minlength=len(present))
-    running = np.cumsum(conditional[present], axis=1) * totals[:, None]
+    if len(conditional) > _RADIX:
+        present, given = np.unique(given, return_inverse=True)
+        conditional = conditional[present]
+    totals = np.bincount(given, minlength=len(conditional))
+    running = np.cumsum(conditional, axis=1) * totals[:, None]
     running[:, -1] = totals
-    offsets = (rng.random() + np.arange(len(totals)) * _GOLDEN) % 1
-    steps = np.floor(np.minimum(running, totals[:, None]) + offsets[:, None]).astype(np.int64)
+    steps = np.floor(np.minimum(running, totals[:, None]) + _offsets(len(totals), rng)[:, None]).astype(np.int64)
     steps[:, -1] = totals
     counts = np.diff(np.minimum(steps, totals[:, None]), axis=1, prepend=0)
-    shuffled = rng.permutation(len(given))
-    order = shuffled[np.argsort(places[shuffled], kind="stable")]
-    values = np.empty(len(given), dtype=np.int64)
-    values[order] = np.repeat(np.tile(np.arange(conditional.shape[1]), len(totals)), counts.ravel())
-    return values
+    return _dealt(given, np.tile(np.arange(conditional.shape[1]), len(totals)), counts.ravel(), rng)
+
+
+def refine(coarse: Codes, groups: Codes, within: Floats, rng: np.random.Generator) -> Codes:
+    """For each row a cell of its group, with counts that are rounded expectations.
+
+    ``groups[i]`` is the group of cell i and ``within[i]`` its share of it.
+    """
+    size = int(groups.max(initial=0)) + 1
+    if size == len(groups):
+        return np.argsort(groups)[coarse]
+    cells = np.argsort(groups, kind="stable")
+    group = groups[cells]
+    ends = np.searchsorted(group, np.arange(size), side="right") - 1
+    totals = np.bincount(coarse, minlength=size)
+    running = np.cumsum(within[cells])
+    running -= np.r_[0.0, running[ends[:-1]]][group]
+    steps = np.floor(np.minimum(running, 1) * totals[group] + _offsets(size, rng)[group]).astype(np.int64)
+    steps = np.minimum(steps, totals[group])
+    steps[ends] = totals
+    counts = np.diff(steps + (np.cumsum(totals) - totals)[group], prepend=0)
+    return _dealt(coarse, cells, counts, rng)
+
+
+def _offsets(count: int, rng: np.random.Generator) -> Floats:
+    offsets: Floats = np.mod(rng.random() + np.arange(count, dtype=np.float64) * _GOLDEN, 1.0)
+    return offsets
+
+
+def _dealt(keys: Codes, values: Codes, counts: Codes, rng: np.random.Generator) -> Codes:
+    """Each value as often as ``counts`` says, dealt to the rows by rising key, at random among equals."""
+    shuffled = rng.permutation(len(keys))
+    small = keys.astype(np.uint16) if keys.max(initial=0) < _RADIX else keys
+    order = shuffled[np.argsort(small[shuffled], kind="stable")]
+    dealt = np.empty(len(keys), dtype=np.int64)
+    dealt[order] = np.repeat(values, counts)
+    return dealt
 
 
 @dataclass(frozen=True)

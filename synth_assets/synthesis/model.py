@@ -18,12 +18,14 @@ from synth_assets.errors import SourceError
 from synth_assets.synthesis.allowance import Charge
 from synth_assets.synthesis.attributes import Attribute
 from synth_assets.synthesis.cliques import Clique, CliqueTree
-from synth_assets.synthesis.inference import Joint, expand
+from synth_assets.synthesis.inference import Joint, refine
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Codes = NDArray[np.int64]
+
+_BLOCK = 2**20
 
 
 class MarginalError(BaseModel):
@@ -118,13 +120,19 @@ class Model:
         if size < 0:
             raise ValueError(f"n ({size}) must not be negative")
         source = np.random.default_rng() if rng is None else rng
-        coarse = self._joint.sample(size, source)
-        columns = []
-        for i, attribute in enumerate(self.attributes):
-            codes = _cells(coarse[i], self._groups[i], self._within[i], source)
-            columns.append(attribute.field.series(*attribute.decode(codes, source)))
+        codes = self._codes(size, source)
+        columns = [attribute.series(codes.pop(0), source) for attribute in self.attributes]
         frame = pd.concat(columns, axis=1)
         return frame.set_axis([attribute.field.label for attribute in self.attributes], axis=1)
+
+    def _codes(self, size: int, rng: np.random.Generator) -> list[NDArray[np.uint16]]:
+        """A cell of each column for each row, drawn in blocks that stay in the processor's cache."""
+        codes = [np.empty(size, dtype=np.uint16) for _ in self.attributes]
+        for start in range(0, size, _BLOCK):
+            coarse = self._joint.sample(min(_BLOCK, size - start), rng)
+            for column, groups, within, drawn in zip(codes, self._groups, self._within, coarse, strict=True):
+                column[start : start + _BLOCK] = refine(drawn, groups, within, rng)
+        return codes
 
     def save(self, path: str | Path) -> None:
         """Write one file: JSON and plain arrays in a zip (numpy's ``npz``), nothing that could run."""
@@ -168,18 +176,3 @@ class Model:
         sizes = {"conditional": len(facts.cliques)} | dict.fromkeys(("groups", "within"), len(facts.attributes))
         parts = [tuple(arrays[f"{name}_{i}"] for i in range(size)) for name, size in sizes.items()]
         return cls(facts, *parts)
-
-
-def _cells(coarse: Codes, groups: Codes, within: NDArray[np.float64], rng: np.random.Generator) -> Codes:
-    """A cell for each row's group."""
-    size = int(groups.max(initial=0)) + 1
-    if size == len(groups):
-        return np.argsort(groups)[coarse]
-    cells = np.empty(len(coarse), dtype=np.int64)
-    by_group = np.argsort(coarse, kind="stable")
-    ends = np.cumsum(np.bincount(coarse, minlength=size))
-    for group, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True)):
-        members = np.flatnonzero(groups == group)
-        rows = by_group[start:end]
-        cells[rows] = members[expand(np.zeros(len(rows), dtype=np.int64), within[None, members], rng)]
-    return cells

@@ -110,6 +110,17 @@ class Field(BaseModel):
             return np.array([float(text) for text in texts])
         return _array([parse(text) for text in texts])
 
+    def chosen(self, texts: tuple[str, ...], places: NDArray[np.int64]) -> pd.Series[Any]:
+        """A text column that holds ``texts[i]`` for each place i, and nothing for -1."""
+        import pandas as pd
+
+        plain: Any = self.dtype or _natural(self)
+        if plain in ("str", "string"):
+            return pd.Series(pd.array(list(texts), dtype=plain).take(places, allow_fill=True))
+        units = np.empty(len(texts), dtype=object)
+        units[:] = texts
+        return self.series(units[np.maximum(places, 0)], places < 0)
+
     def series(self, units: NDArray[Any], missing: NDArray[np.bool_]) -> pd.Series[Any]:
         """Values in units, with a mask of missing ones, as a pandas column of the right type."""
         import pandas as pd

@@ -17,7 +17,7 @@ MODULES = sorted([*ROOT.glob("synth_assets/**/*.py"), *ROOT.glob("resources/**/*
 LAYERS = [
     {"errors", "storage"},
     {"accounting", "mechanisms", "domain"},
-    {"ingestion", "classification", "deidentification", "anonymity", "synthesis", "statistics", "evaluation"},
+    {"ingestion", "classification", "deidentification", "anonymity", "diffix", "synthesis", "statistics", "evaluation"},
     {"spec", "messages"},
     {"pipeline", "release", "certification", "publication", "planning", "starter", "summary", "demo"},
     {"resources"},

@@ -186,6 +186,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "Share": {"epsilon": 1},
     "Product": {"name": "p", "source": "s", "columns": ["age"], "rows": {}},
     "AIM": {"epsilon": 1},
+    "Diffix": {},
     "MST": {"epsilon": 1},
     "PrivBayes": {"epsilon": 1},
     "Independent": {"epsilon": 1},

@@ -40,6 +40,7 @@ def snap(low: float, high: float) -> tuple[float, float]:
     size = 2.0 ** math.ceil(math.log2(width)) if width > 0 else 1.0
     while True:
         start = math.floor(low / (size / 2)) * (size / 2)
+        start -= size / 2 if start > low else 0.0  # the quotient of extremes may have vanished
         if start + size >= high:
             return start, start + size
         low, size = start, 2.0 ** math.ceil(math.log2(high - start)) if start < low else 2 * size

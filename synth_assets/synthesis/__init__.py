@@ -16,13 +16,14 @@ from synth_assets.errors import SpecError
 from synth_assets.synthesis.aim import AIM
 from synth_assets.synthesis.allowance import Charge
 from synth_assets.synthesis.base import Synthesizer
+from synth_assets.synthesis.diffix import Diffix
 from synth_assets.synthesis.independent import Independent
 from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.mst import MST
 from synth_assets.synthesis.privbayes import PrivBayes
 from synth_assets.synthesis.uniform import Random
 
-AnySynthesizer = Annotated[AIM | Independent | MST | PrivBayes | Random, Field(discriminator="method")]
+AnySynthesizer = Annotated[AIM | Diffix | Independent | MST | PrivBayes | Random, Field(discriminator="method")]
 """What a ``synthesizer:`` block of the spec may be; the block is the object."""
 
 METHODS: dict[str, type[Synthesizer]] = {
@@ -55,6 +56,7 @@ __all__ = [
     "MST",
     "AnySynthesizer",
     "Charge",
+    "Diffix",
     "Independent",
     "Model",
     "PrivBayes",

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from uuid import uuid4
 
 import numpy as np
+from pydantic import Field as Setting
 
 from synth_assets.diffix.clustering import Cluster, choose_clusters
 from synth_assets.diffix.forest import Forest
 from synth_assets.diffix.harvest import harvest
 from synth_assets.diffix.microdata import Decoder, flatten, numbers_of, texts_of
-from synth_assets.diffix.parameters import Anonymization, Bucketization, Clustering
+from synth_assets.diffix.parameters import Anonymization, Bucketization, Clustering, Suppression
 from synth_assets.diffix.reading import Table as Read
 from synth_assets.diffix.reading import is_number, read_table
 from synth_assets.diffix.sticky import Salt
@@ -39,15 +40,16 @@ class Diffix(Synthesizer):
     """SynDiffix: microdata drawn from the buckets of trees over few columns.
 
     Nothing is differentially private here: buckets of few units are suppressed, counts get noise that sticks to the
-    bucket and to its units, heavy units are flattened. ``safe`` columns are those whose values may be shown whoever has
-    them (a public list of codes, say). ``target``: in a wide table, the column whose relations matter most.
+    bucket and to its units, heavy units are flattened. The published parameters can be made stricter, not laxer.
+    ``least_units``: buckets of fewer units are never shown (and of a few more only by chance). ``noise``: the standard
+    deviation of each of the two layers, in rows of a typical unit. ``safe``: columns whose values may be shown whoever
+    has them (a public list of codes, say). ``target``: in a wide table, the column whose relations matter most.
     """
 
     guarantee: ClassVar[Guarantee] = "heuristic"
     method: Literal["diffix"] = "diffix"
-    anonymization: Anonymization = Anonymization()
-    bucketization: Bucketization = Bucketization()
-    clustering: Clustering = Clustering()
+    least_units: int = Setting(default=3, ge=3)
+    noise: float = Setting(default=1.0, ge=1)
     safe: tuple[str, ...] = ()
     target: str | None = None
 
@@ -90,7 +92,7 @@ class Diffix(Synthesizer):
             plain, renamed = _without_reserved(table, named)
             with opened(plain) as rows:
                 secret, seeded = (salt, isinstance(rng, NoNoise)) if salt else (_made_salt(source), source.seeded)
-                rule = _noiseless(self.anonymization) if isinstance(rng, NoNoise) else self.anonymization
+                rule = self._anonymization(quiet=isinstance(rng, NoNoise))
                 places = _places(rows.fields, renamed, "units")
                 known = declared(rows, domain or Domain())
                 read = read_table(rows, known, places, Salt(secret), rule, rows_per_unit)
@@ -101,6 +103,11 @@ class Diffix(Synthesizer):
     def _fit(self, rows: Rows, domain: Domain, source: NoiseSource, rows_per_unit: int) -> BucketModel:
         raise NotImplementedError("diffix needs a salt and units; call fit")
 
+    def _anonymization(self, quiet: bool) -> Anonymization:
+        """The published parameters, made as strict as asked for; ``quiet`` takes the noise away, for tests."""
+        suppression = Suppression(low_threshold=self.least_units, layer_sd=0.0 if quiet else 1.0)
+        return Anonymization(suppression=suppression, noise_sd=0.0 if quiet else self.noise)
+
     def _model(
         self, read: Read, fields: list[Field], known: list[Attribute | None], rows_per_unit: int, seeded: bool
     ) -> BucketModel:
@@ -109,8 +116,8 @@ class Diffix(Synthesizer):
         target = _places(tuple(fields), (self.target,), "target")[0] if self.target is not None else None
         if read.encoded.people.total == 0:
             return BucketModel(BucketFacts.of_nothing(fields, charge), ())
-        forest = Forest(read.encoded, self.bucketization, tuple(i in safe for i in range(len(fields))))
-        clusters = choose_clusters(forest, self.clustering, target)
+        forest = Forest(read.encoded, Bucketization(), tuple(i in safe for i in range(len(fields))))
+        clusters = choose_clusters(forest, Clustering(), target)
         rng = read.encoded.people.salt.generator("flatten")
         parts = tuple(Part(*flatten(harvest(forest, cluster.columns), rng)) for cluster in clusters)
         decoders = tuple(_decoder(forest, i, fields[i], known[i], read, clusters, parts) for i in range(len(fields)))
@@ -157,12 +164,6 @@ def _places(fields: tuple[Field, ...], names: Sequence[str | None], what: str) -
         if name not in known:
             raise DomainError(f"diffix: {what} names the column {name}, which the table lacks; correct the name")
     return [known.index(str(name)) for name in names]
-
-
-def _noiseless(rule: Anonymization) -> Anonymization:
-    """The same rule without noise, for tests."""
-    quiet = rule.suppression.model_copy(update={"layer_sd": 0.0})
-    return rule.model_copy(update={"suppression": quiet, "noise_sd": 0.0})
 
 
 def _made_salt(source: NoiseSource) -> bytes:

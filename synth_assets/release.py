@@ -24,6 +24,7 @@ from synth_assets.pipeline import Materialized, Platform, fingerprint, read_trea
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Statistics, check_figures, group_names
 from synth_assets.storage import ROW, Warehouse, columns_of, get_meta, put_meta, quote, table_digest, whole_row
+from synth_assets.synthesis import Diffix, Model
 
 RELATION = "add or remove all rows of one unit"
 
@@ -197,7 +198,7 @@ def _make(
     with platform.warehouse.write(release_key(name, release_id)) as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
         if product.synthesizer is not None:
-            made = _synthesize(con, source, product, policy)
+            made = _synthesize(con, source, product, policy, platform.warehouse.key("diffix"))
         elif product.statistics is not None:
             made = _tell(con, source, product.statistics, policy)
         elif product.anonymize is not None:
@@ -231,7 +232,7 @@ def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False
 
 
 def _synthesize(
-    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn], salt: bytes
 ) -> dict[str, Any]:
     """Fit and sample; the domain holds only what the spec declares and the treatment leaves true."""
     synthesizer = product.synthesizer
@@ -240,8 +241,13 @@ def _synthesize(
     columns = [column.name for column in policy]
     types = dict(columns_of(con, fitted_rows(columns)))
     domain = declared_domain(source, policy, types)
-    rows = con.sql(f"SELECT * FROM {bounded_rows(columns, source.max_rows_per_unit)}")
-    model = synthesizer.fit(rows, domain, rows_per_unit=source.max_rows_per_unit)
+    most = source.max_rows_per_unit
+    if isinstance(synthesizer, Diffix):
+        rows = con.sql(f"SELECT * FROM {bounded_rows([*columns, '__unit'], most)}")
+        model: Model = synthesizer.fit(rows, domain, rows_per_unit=most, units="__unit", salt=salt)
+    else:
+        rows = con.sql(f"SELECT * FROM {bounded_rows(columns, most)}")
+        model = synthesizer.fit(rows, domain, rows_per_unit=most)
     if model.charge.seeded:
         raise PublicationRefused(f"product {product.name}: noise from a seed protects nobody; fit without `rng`")
     frame = model.sample(product.size)

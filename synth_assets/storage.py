@@ -171,6 +171,10 @@ class Warehouse:
         self.ledger_path = root / "ledger.db"
         self._secret = secret
 
+    def key(self, purpose: str) -> bytes:
+        """The 32-byte key of this warehouse for one purpose; it changes only with the secret."""
+        return derive_key(self._secret, purpose)
+
     # -- connections -------------------------------------------------------------------------------------------
 
     @contextmanager

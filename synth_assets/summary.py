@@ -60,6 +60,9 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     if certificate.passed and published is not None and published.digest == digest:
         consumer, table = name.split("/")
         where = f"published/{consumer}/{consumer}.duckdb: {table}"
+    if product.statistics is not None:
+        off = values.get("relative_error")
+        return "not measured" if off is None else f"{off:.1%} off", "no rows", where
     return _shown(values, QUALITY, min), _shown(values, RISKS, max), where
 
 

@@ -140,9 +140,11 @@ def _digits(forest: Forest, column: int) -> int:
     """How many digits after the point the values of a column have, but for those of too few rows to tell."""
     scale, tree = forest.encoded.scales[column], forest.tree((column,))
     rows = np.diff(tree.order.rows(np.zeros(scale.size, dtype=np.int64), _ends(forest, column)), prepend=0)
+    rows, known = rows[scale.positions != scale.null], scale.positions[scale.positions != scale.null]
     for digits in range(DIGITS):
-        differing = (_rounded(scale.positions, digits) != scale.positions) & (scale.positions != scale.null)
-        if int(rows[differing].sum()) < forest.threshold:
+        differing = _rounded(known, digits) != known
+        rows, known = rows[differing], known[differing]  # what has no more digits than these has no more than others
+        if int(rows.sum()) < forest.threshold:
             return digits
     return DIGITS
 
@@ -229,10 +231,12 @@ def flatten(made: Harvest, rng: np.random.Generator) -> tuple[Floats, Floats, In
     start, length, count = start[kept], length[kept], made.count[kept]
     each, extra = np.divmod(count, length)
     piece, owner = stretches(start, start + length)
-    by_chance = np.lexsort((rng.random(len(piece)), owner))
-    rank = np.empty(len(piece), dtype=np.int64)
-    rank[by_chance] = np.arange(len(piece)) - (np.cumsum(length) - length)[owner]
-    rows = each[owner] + (rank < extra[owner])
+    rows = each[owner]
+    uneven = np.flatnonzero(extra[owner] > 0)
+    by_chance = uneven[np.lexsort((rng.random(len(uneven)), owner[uneven]))]
+    sizes = np.where(extra > 0, length, 0)
+    rank = np.arange(len(uneven)) - (np.cumsum(sizes) - sizes)[owner[uneven]]
+    rows[by_chance[rank < extra[owner[uneven]]]] += 1
     used = rows > 0
     both = np.concatenate([made.low[piece[used]], made.high[piece[used]]], axis=1)
     return _merged(both, rows[used])

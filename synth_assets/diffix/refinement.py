@@ -56,7 +56,10 @@ def refine(
         _Lottery(c.owner[np.logical_and.reduce(w, axis=0)], c, np.logical_and.reduce(w, axis=0), len(nodes))
         for c, w in zip(choices, inside, strict=True)
     ]
-    singles = [_single(choices, inside, d, dimensions, len(nodes)) for d in range(dimensions)]
+    if dimensions == 2:
+        singles = tuples  # the trees below have one column each
+    else:
+        singles = [_single(choices, inside, d, dimensions, len(nodes)) for d in range(dimensions)]
     known &= np.all([lottery.totals > 0 for lottery in (*tuples, *singles)], axis=0)
     lengths = np.where(known, counts, 1)
     ends = np.cumsum(lengths)

@@ -154,7 +154,7 @@ class Nearest:
         reaches = [reach(noise) / scale.row for (_, noise), scale in pairs]
         off = (2 * sum(r**2 for r in reaches)) ** 0.5 / len(reaches)
         value = np.maximum(told, 0.0)
-        return Estimate(value, np.maximum(told - off, 0.0), np.maximum(told + off, value))
+        return Estimate(value, value - off, value + off)
 
 
 def _nearest(t: Floats, starts: Floats) -> Integers:

@@ -63,7 +63,7 @@ class Counting:
         totals, noise = meter.measure(self.total, self.share, f"{self.kind} by {', '.join(self.groups.names)}")
         off = deviation(noise)
         value = np.maximum(totals, 0.0)
-        estimate = Estimate(value, np.maximum(totals - off, 0.0), np.maximum(totals + off, value))
+        estimate = Estimate(value, value - off, value + off)
         labels = self.groups.labels()
         if self.kind == "count":
             return [Figures("count", self.entry, "count", None, None, labels, estimate)]

@@ -347,3 +347,17 @@ def test_centres_are_the_means_of_the_rows_nearest() -> None:
     assert got["cluster centre", "b", "1"] == pytest.approx(1, abs=0.01)
     truth = true_figures(asked, con, "t", domain, made.learned, rows_per_unit=1)
     assert truth["value"].to_numpy() == pytest.approx(made.frame["value"].to_numpy(), abs=0.1)
+
+
+class _Low(NoNoise):
+    """The lowest noise that is at all likely."""
+
+    def add(self, values: Integers, noise: Noise) -> Integers:
+        return values - 30 * int(np.ceil(noise.scale))
+
+
+def test_a_count_is_never_negative_and_never_said_to_be_certain() -> None:
+    frame = block(1.0, count={"by": "sex"}).release(table(), "t", DOMAIN, rows_per_unit=1, rng=_Low()).frame
+    assert frame["value"].tolist() == [0.0] * 4
+    assert frame["error"].nunique() == 1
+    assert frame["error"][0] > 2

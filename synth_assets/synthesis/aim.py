@@ -39,7 +39,9 @@ SINGLES = Fraction(2, 10)
 ROUNDS = 2.5
 """Rounds per column, unless the noise is lowered on the way."""
 GROUP_NOISE = 8.0
-"""A group of cells holds about this many standard deviations of the first round's noise, at least."""
+TARGET_GROUP_NOISE = 4.0
+"""A group of cells holds about this many standard deviations of the first round's noise, at least: coarse groups serve
+the marginals themselves, fine ones a target, which a few rare values may tell much of."""
 TARGET_WEIGHT = 2.0
 MAX_TRIPLES = 1500
 """With more triples of columns than this, only those with the target are candidates, or none."""
@@ -61,7 +63,7 @@ class AIM(Synthesizer):
     rounds get four times the share.
 
     Attributes:
-        target: the column that the consumer predicts; marginals with it count twice.
+        target: the column that the consumer predicts; marginals with it count twice, and groups of cells are finer.
         degree: how many columns a candidate has at the most.
         weights: columns that matter more (or less) than 1; a marginal counts as much as the product of its columns.
         model_size: the most megabytes that the model's tables may take; time grows with them.
@@ -89,7 +91,8 @@ class AIM(Synthesizer):
         learned = learn(rows, known, allowance, Fraction(1) if alone else SINGLES)
         share = allowance.left / max(1, round(ROUNDS * len(names)))
         noise = 0.0 if alone else first_deviation(allowance, share)
-        compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
+        coarseness = GROUP_NOISE if self.target is None else TARGET_GROUP_NOISE
+        compressed = [compress(column, coarseness * noise) for column in learned.columns]
         estimate = independent_model(learned, compressed)
         if not alone:
             table = Table(learned, compressed)

@@ -29,9 +29,9 @@ from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.selection import Table, score
 from synth_assets.synthesis.table import Rows
 
-SINGLES = Fraction(3, 10)
+SINGLES = Fraction(2, 10)
 SELECTION = Fraction(1, 10)
-PAIRS = Fraction(6, 10)
+PAIRS = Fraction(7, 10)
 GROUP_NOISE = 8.0
 """A group of cells holds about this many standard deviations of a pair's noise, at least."""
 EVENED = 0.5
@@ -44,8 +44,8 @@ Edge = tuple[int, int]
 class MST(Synthesizer):
     """A maximum spanning tree of pairs, chosen and measured with noise, then sampled.
 
-    Of the budget (rho, or epsilon where ``delta`` is 0) three tenths measure single columns, one tenth chooses the tree
-    and six tenths measure its pairs; a table of one column spends all on that.
+    Of the budget (rho, or epsilon where ``delta`` is 0) two tenths measure single columns, one tenth chooses the tree
+    and seven tenths measure its pairs; a table of one column spends all on that.
     """
 
     guarantee: ClassVar[Guarantee] = "differential_privacy"

@@ -15,7 +15,7 @@ from synth_assets.synthesis.selection import Table, score
 
 SELECTION = Fraction(1, 10)
 """The part of a round's share that chooses; the rest measures."""
-EVENED = 0.7
+EVENED = 0.85
 """The part of a measurement's raw noise that is expected to be left after the fit, as the fit evens it out."""
 TOLERANCE = 2e-3
 """Fits between rounds need not be as good as the last one; see :data:`~synth_assets.synthesis.estimation.TOLERANCE`."""

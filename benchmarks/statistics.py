@@ -51,11 +51,12 @@ def moment(name: str, column: str) -> Callable[[Any, float], list[float]]:
     return tell
 
 
-def rows(frame: Any, epsilon: float) -> list[float]:
+def rows(frame: pd.DataFrame, epsilon: float) -> list[float]:
+    """Its count is cut off at the length of what it is given, so each group is counted in the whole column."""
     from diffprivlib import BudgetAccountant, tools
 
-    ones = np.ones(len(frame))
-    return [float(tools.count_nonzero(ones, epsilon=epsilon, accountant=BudgetAccountant(epsilon, 0)))]
+    groups = [(frame["race"] == race).to_numpy() for race in RACES]
+    return [float(tools.count_nonzero(g, epsilon=epsilon, accountant=BudgetAccountant(epsilon, 0))) for g in groups]
 
 
 def cut(column: str) -> Callable[[Any, float], list[float]]:
@@ -74,7 +75,7 @@ def cut(column: str) -> Callable[[Any, float], list[float]]:
 
 
 QUESTIONS: dict[str, tuple[dict[str, Any], Callable[[], Peer]]] = {
-    "count by race": ({"count": {"by": ["race"]}}, lambda: by_race(rows)),
+    "count by race": ({"count": {"by": ["race"]}}, lambda: rows),
     "mean age": ({"mean": {"of": "age"}}, lambda: moment("mean", "age")),
     "mean age by race": ({"mean": {"of": "age", "by": ["race"]}}, lambda: by_race(moment("mean", "age"))),
     "sum capital-gain": ({"sum": {"of": "capital-gain"}}, lambda: moment("sum", "capital-gain")),

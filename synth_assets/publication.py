@@ -43,6 +43,7 @@ def publish_product(platform: Platform, consumer: Consumer, product: Product) ->
         release_id, policy = require_current(platform, name, product)
         with platform.warehouse.connect() as con:
             meta = attach_staged(platform, con, name, release_id)
+            _require_release(platform, name, release_id, meta["digest"])
             _require_certificate(platform, name, product, meta["digest"])
             columns = tuple(columns_of(con, "staged.data"))
             rows = con.execute("SELECT count(*) FROM staged.data").fetchall()[0][0]
@@ -76,6 +77,15 @@ def _refuse_links(folder: Path) -> None:
             raise PublicationRefused(
                 f"{place} is a symbolic link; remove it, and let nobody but the platform write to the published zone"
             )
+
+
+def _require_release(platform: Platform, name: str, release_id: str, digest: str) -> None:
+    """The ledger must know the release: else it is older than the stored tables, and nobody has paid for this one."""
+    known = platform.ledger.find_release(release_id, f"published/{name}")
+    if known is None or known.digest != digest:
+        raise PublicationRefused(
+            f"published/{name}: the ledger has no release of the staged table; materialize staged/{name} first"
+        )
 
 
 def _require_certificate(platform: Platform, name: str, product: Product, digest: str) -> None:

@@ -35,7 +35,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
     Raises:
         BudgetExceeded: the charge would pass a ceiling; nothing was read or charged.
         SourceError: the product names a column that the source lacks or that must not leave.
-        DomainError: figures are asked for that cannot be made of the columns as they are declared; nothing was charged.
+        DomainError: what is asked for cannot be made of the columns as they are declared; nothing was charged.
     """
     name = f"{consumer.name}/{product.name}"
     source = platform.spec.source(product.source)
@@ -47,7 +47,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         charged = (0.0, 0.0)
         cached = _take_up(platform, name, release_id)
         if not cached:
-            _check_figures(platform, source, product, policy)
+            _check_declarations(platform, source, product, policy)
             charged = product.cost()
             charge_id = _charge(platform, consumer, product, release_id)
             digest = _make(platform, name, source, product, policy, release_id, charge_id)
@@ -281,13 +281,21 @@ def figure_rows(con: duckdb.DuckDBPyConnection, source: Source, policy: list[Tre
     return rows, declared_domain(source, policy, dict(columns_of(con, rows)))
 
 
-def _check_figures(platform: Platform, source: Source, product: Product, policy: list[TreatedColumn]) -> None:
-    """Whether figures can be made of the columns as they are declared; reads no row, as nothing is charged yet."""
-    if product.statistics is None:
+def _check_declarations(platform: Platform, source: Source, product: Product, policy: list[TreatedColumn]) -> None:
+    """Whether the product can be made of the columns as they are declared; reads no row, as nothing is charged yet.
+
+    A declaration that never fits would else be charged for at every tick of a schedule, until nothing is left.
+    """
+    if not any(product.cost()):
         return
     with platform.warehouse.connect() as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
-        check_figures(product.statistics, con, *figure_rows(con, source, policy))
+        if product.statistics is not None:
+            check_figures(product.statistics, con, *figure_rows(con, source, policy))
+        elif product.synthesizer is not None:
+            nobody = f"SELECT * FROM {fitted_rows([column.name for column in policy])} LIMIT 0"
+            domain = declared_domain(source, policy, dict(columns_of(con, f"({nobody})")))
+            product.synthesizer.fit(con.sql(nobody), domain, rows_per_unit=source.max_rows_per_unit)
 
 
 def declared_domain(source: Source, policy: list[TreatedColumn], types: Mapping[str, str]) -> Domain:

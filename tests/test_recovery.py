@@ -54,7 +54,7 @@ if point == "before the charge":
 elif point == "after the charge":
     Ledger.charge = die_after(Ledger.charge)
 elif point == "while fitting":
-    Independent.fit = die
+    Independent.fit = die_at(Independent.fit, 2)  # the first is of no row, before the charge
 elif point == "before the table is whole":
     release.put_meta = die
 elif point == "table stored, not noted":

@@ -15,9 +15,9 @@ from synth_assets.spec import load_spec
 from synth_assets.storage import install_keys
 
 
-def platform(folder: Path, path: str) -> Platform:
+def platform(folder: Path, path: str, extra: str = "") -> Platform:
     spec = folder / "synth.yaml"
-    spec.write_text(f"sources:\n  - {{name: again, path: {path}}}\n")
+    spec.write_text(f"sources:\n  - {{name: again, path: {path}{extra}}}\n")
     read = load_spec(spec, {})
     warehouse = open_warehouse(read.root)[0]
     return Platform(read, warehouse, open_ledger(warehouse), lambda: "2026-01-01", "run")
@@ -28,24 +28,23 @@ def platform(folder: Path, path: str) -> Platform:
 )
 def test_what_the_warehouse_made_is_no_source(tmp_path: Path, path: str) -> None:
     """Else a k-anonymous table could be fitted privately, and its people be charged under another name."""
+    opened = platform(tmp_path, path)
     made = tmp_path / "warehouse/published/team/tables"
     made.mkdir(parents=True)
     for file in (made / "x.parquet", tmp_path / "ok.parquet"):
         duckdb.sql(f"COPY (SELECT range AS a FROM range(20)) TO '{file}'")
     (tmp_path / "linked.parquet").symlink_to(made / "x.parquet")
     if path == "ok.parquet":
-        assert ingest_source(platform(tmp_path, path), "again").rows == 20
+        assert ingest_source(opened, "again").rows == 20
         return
     with pytest.raises(SourceError, match="lies in the warehouse"):
-        ingest_source(platform(tmp_path, path), "again")
+        ingest_source(opened, "again")
 
 
 def test_the_key_of_the_warehouse_is_no_source(tmp_path: Path) -> None:
-    opened = platform(tmp_path, "warehouse/secret.key")
-    source = opened.spec.source("again").model_copy(update={"format": SourceFormat(format="csv", header=False)})
-    spec = opened.spec.model_copy(update={"sources": (source,)})
+    opened = platform(tmp_path, "warehouse/secret.key", ", format: {format: csv, header: false}")
     with pytest.raises(SourceError, match="lies in the warehouse"):
-        ingest_source(Platform(spec, opened.warehouse, opened.ledger, opened.now, opened.run_id), "again")
+        ingest_source(opened, "again")
 
 
 def test_a_line_break_in_the_name_of_a_column_is_refused(tmp_path: Path) -> None:

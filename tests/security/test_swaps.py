@@ -109,3 +109,32 @@ def test_files_that_were_never_published_do_not_enter_the_consumers_database(wor
     assert run(workspace / "synth.yaml", "published/team/towns").success
     with duckdb.connect(str(workspace / "warehouse/published/team/team.duckdb"), read_only=True) as con:
         assert con.execute("SHOW TABLES").fetchall() == [("towns",)]
+
+
+def test_a_release_that_the_ledger_does_not_know_is_not_published(workspace: Path) -> None:
+    """As after an older ledger was put back: the table would be given away, and its charge forgotten."""
+    path = write_spec(workspace, product("towns", epsilon=0.5))
+    older = (workspace / "warehouse/ledger.db").read_bytes()
+    assert run(path).success
+    (workspace / "warehouse/ledger.db").write_bytes(older)
+    refused = run(path, "report/team/towns", "published/team/towns")
+    assert [step.error for step in refused.failures] == ["PublicationRefused"]
+    assert "the ledger has no release" in refused.failures[0].text
+
+
+@pytest.mark.parametrize(
+    ("declared", "changed", "told"),
+    [
+        ("categories: [North, South, East, West]", "description: none", "nobody declared the categories of town"),
+        ("bounds: [0, 100000], bins: 20", 'bounds: ["2020-01-01", "2021-01-01"]', "bounds must be numbers"),
+    ],
+)
+def test_what_can_never_be_fitted_is_never_charged(tmp_path: Path, declared: str, changed: str, told: str) -> None:
+    """Else each tick of a schedule would pay for nothing, until the ceiling is reached."""
+    write_people(tmp_path)
+    path = write_spec(tmp_path, product("towns", "sex, town, pay"))
+    path.write_text(path.read_text().replace(declared, changed))
+    for _ in range(2):
+        outcome = run(path)
+        assert told in outcome.failures[0].text
+    assert read(path)[2].charges("people") == []

@@ -8,6 +8,7 @@ the counts of their buckets are scaled to its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from synth_assets.diffix.intervals import Floats
 from synth_assets.diffix.refinement import Pieces, refine
 from synth_assets.diffix.trees import NONE, Tree
 from synth_assets.diffix.units import Flags, Integers
+
+_AT_ONCE = 1 << 21
+"""Pieces of the trees below that are looked at in one go, so that memory stays bounded."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,13 @@ class Harvest:
         piece, of_entry = stretches(self.start[self.bucket[entry]], (self.start + self.length)[self.bucket[entry]])
         share = self.count[entry] / np.maximum(self.length[self.bucket[entry]], 1)
         return place[of_entry], piece, share[of_entry]
+
+    @cached_property
+    def sizes(self) -> Integers:
+        """How many pieces each node has."""
+        running = np.concatenate([[0], np.cumsum(self.length[self.bucket])])
+        found: Integers = running[self.bounds[1:]] - running[self.bounds[:-1]]
+        return found
 
 
 def stretches(starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
@@ -169,10 +180,17 @@ class _Gathering:
 
     def _refined(self, nodes: Integers, counts: Integers) -> _Entries:
         """Buckets with the intervals that the trees of one column less suggest."""
-        if len(nodes) == 0:
-            return _NO_ENTRIES
-        pieces = refine(self.forest, self.tree, nodes, counts, self.grounds, self.rng)
-        return _Entries(nodes, self.store.add(pieces), counts)
+        offered = np.zeros(len(nodes), dtype=np.int64)
+        for place, ground in enumerate(self.grounds):
+            subnode = self.tree.subnodes[nodes, place]
+            offered += np.where(subnode == NONE, 0, ground.sizes[subnode])
+        block = np.cumsum(offered) // _AT_ONCE
+        parts = [_NO_ENTRIES]
+        for chosen in np.split(np.arange(len(nodes)), np.flatnonzero(np.diff(block)) + 1):
+            if len(chosen):
+                pieces = refine(self.forest, self.tree, nodes[chosen], counts[chosen], self.grounds, self.rng)
+                parts.append(_Entries(nodes[chosen], self.store.add(pieces), counts[chosen]))
+        return _Entries(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("node", "bucket", "count")))
 
 
 def _scaled(entries: _Entries, targets: Integers) -> _Entries:

@@ -243,9 +243,13 @@ def flatten(made: Harvest, rng: np.random.Generator) -> tuple[Floats, Floats, In
 
 
 def _merged(both: Floats, rows: Integers) -> tuple[Floats, Floats, Integers]:
-    """Equal pieces as one."""
+    """Equal pieces as one, in an order that tells nothing."""
     columns = both.shape[1] // 2
-    order = np.lexsort(both.T[::-1])
+    key = np.zeros(len(both), dtype=np.uint64)
+    for side in range(both.shape[1]):
+        key = (key ^ (both[:, side] + 0.0).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    order = np.argsort(key, kind="stable")
     both, rows = both[order], rows[order]
     if len(both) == 0:
         return both[:, :columns], both[:, columns:], rows

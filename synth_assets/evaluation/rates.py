@@ -6,7 +6,7 @@ people whose rows were not: ``(main - control) / (1 - control)`` (Giomi et al., 
 
 from __future__ import annotations
 
-from math import sqrt
+from math import exp, inf, lgamma, sqrt
 from statistics import NormalDist
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,7 +38,7 @@ class Rate(BaseModel):
 class Risk(BaseModel):
     """What is left of an attack after its control: a point, an interval, and whether chance explains it.
 
-    ``significant``: the training rows fall more often than the control rows beyond chance (see :func:`excess`).
+    ``significant``: fitted people fall more often than control people beyond chance (:func:`beyond_chance`).
     ``detectable``: the smallest risk that these sample sizes would have told from chance.
     """
 
@@ -72,34 +72,62 @@ def measure_rate(
     successes: float, attempts: int, *, weight: float = 1.0, effective: float | None = None, ceiling: float = 1.0
 ) -> Rate:
     """The rate ``weight * successes / attempts``, cut at its ceiling, with its interval at :data:`LEVEL`."""
-    rate = Rate(
+    worth = float(attempts) if effective is None else effective
+    share = min(1.0, successes / attempts) if attempts else 0.0
+    low, high = wilson(share * worth, worth, normal_quantile((1 - LEVEL) / 2))
+    value = min(ceiling, weight * share)
+    return Rate(
         attempts=attempts,
         successes=successes,
-        effective=float(attempts) if effective is None else effective,
+        effective=worth,
         weight=weight,
         ceiling=ceiling,
-        value=(value := min(ceiling, weight * successes / attempts) if attempts else 0.0),
-        low=0.0,
-        high=1.0,
+        value=value,
+        low=min(value, weight * low),
+        high=max(value, min(ceiling, weight * high)),
     )
-    low, high = bounds(rate, normal_quantile((1 - LEVEL) / 2))
-    return rate.model_copy(update={"low": min(low, value), "high": max(high, value)})
 
 
-def bounds(rate: Rate, z: float) -> tuple[float, float]:
-    """Wilson's bounds of a rate at another z, scaled by its weight and cut at its ceiling."""
+def beyond_chance(main: Rate, control: Rate, tail: float) -> bool:
+    """Whether fitted people fall more often than control people, wrongly said with probability ``tail`` at most.
+
+    Counts of independent guesses: Fisher's exact test (The Design of Experiments, 1935, chapter 2). Rates that are
+    weighted or whose guesses depend on each other: the exact lower bound of one exceeds the exact upper bound of the
+    other (Clopper and Pearson, Biometrika 26, 1934), each at half the tail and for the effective number of attempts.
+    """
+    if main.value <= control.value:
+        return False
+    plain = all(rate.weight == 1 and rate.effective == rate.attempts for rate in (main, control))
+    if plain:
+        return fisher_tail(round(main.successes), main.attempts, round(control.successes), control.attempts) <= tail
+    return _exact_bound(main, tail / 2, upper=False) > _exact_bound(control, tail / 2, upper=True)
+
+
+def fisher_tail(a: int, n: int, b: int, m: int) -> float:
+    """The chance of ``a`` or more successes among n, if the a + b successes among all n + m fell at random."""
+    total = log_choose(n + m, a + b)
+    terms = [log_choose(n, k) + log_choose(m, a + b - k) - total for k in range(a, min(n, a + b) + 1)]
+    return min(1.0, sum(exp(term) for term in terms))
+
+
+def log_choose(n: int, k: int) -> float:
+    """The logarithm of a binomial coefficient."""
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 <= k <= n else -inf
+
+
+def _exact_bound(rate: Rate, tail: float, *, upper: bool) -> float:
+    """Clopper and Pearson's one-sided bound of a rate, scaled by its weight and cut at its ceiling."""
+    from scipy.special import betaincinv
+
     if not rate.attempts:
-        return 0.0, rate.ceiling
-    share = min(1.0, rate.successes / rate.attempts)
-    low, high = wilson(share * rate.effective, rate.effective, z)
-    return min(rate.ceiling, rate.weight * low), min(rate.ceiling, rate.weight * high)
-
-
-def excess(main: Rate, control: Rate, z: float) -> float:
-    """A lower bound, at ``z``, of the difference of two rates (Newcombe, Stat. in Medicine 17, 1998, method 10)."""
-    lower = bounds(main, z)[0]
-    upper = bounds(control, z)[1]
-    return main.value - control.value - sqrt((main.value - lower) ** 2 + (upper - control.value) ** 2)
+        return rate.ceiling if upper else 0.0
+    n = rate.effective
+    x = min(1.0, rate.successes / rate.attempts) * n
+    if upper:
+        bound = 1.0 if x >= n else float(betaincinv(x + 1, n - x, 1 - tail))
+    else:
+        bound = 0.0 if x <= 0 else float(betaincinv(x, n - x + 1, tail))
+    return min(rate.ceiling, rate.weight * bound)
 
 
 def residual_risk(main: Rate, control: Rate, tail: float) -> Risk:
@@ -108,7 +136,6 @@ def residual_risk(main: Rate, control: Rate, tail: float) -> Risk:
     The interval propagates the distances from each rate to its Wilson bounds (section 5.1 of the paper does the same
     with symmetric errors). ``tail`` is the probability with which a table that leaks nothing may be called significant.
     """
-    z = normal_quantile(tail)
     if control.value >= 1.0:  # nothing can exceed a control that always succeeds: the guess needs no fitted row
         return Risk(value=0, low=0, high=0, significant=False, detectable=1)
     room = 1 - control.value
@@ -120,21 +147,21 @@ def residual_risk(main: Rate, control: Rate, tail: float) -> Risk:
         value=_unit(value),
         low=_unit(value - down),
         high=_unit(value + up),
-        significant=excess(main, control, z) > 0,
-        detectable=detectable_risk(main, control, z),
+        significant=beyond_chance(main, control, tail),
+        detectable=detectable_risk(main, control, tail),
     )
 
 
-def detectable_risk(main: Rate, control: Rate, z: float) -> float:
-    """The smallest risk (on a grid of 1/200) that would have been significant with these attempts; 1 if none."""
-    for step in range(201):
-        risk = step / 200
+def detectable_risk(main: Rate, control: Rate, tail: float) -> float:
+    """The smallest risk, to 1/256, that would have been beyond chance with these attempts; 1 if none."""
+    low, high = 0.0, 1.0
+    for _ in range(8):
+        risk = (low + high) / 2
         value = control.value + risk * (1 - control.value)
         scaled = min(float(main.attempts), value * main.attempts / main.weight)
-        candidate = main.model_copy(update={"successes": scaled, "value": value})
-        if excess(candidate, control, z) > 0:
-            return risk
-    return 1.0
+        candidate = main.model_copy(update={"successes": scaled, "value": value, "ceiling": 1.0})
+        low, high = (low, risk) if beyond_chance(candidate, control, tail) else (risk, high)
+    return high
 
 
 def _unit(value: float) -> float:

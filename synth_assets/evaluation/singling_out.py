@@ -3,9 +3,9 @@
 Univariate predicates name a value that only one synthetic row has, or lie at an extreme; multivariate ones join the
 values of some columns of one synthetic row, where an amount extends to its side of the median: of three columns, and
 of all (Giomi et al., PoPETs 2023, section 4.1). A whole row as it stands is a predicate too: there copies show. Only
-predicates that isolate one synthetic row are tried, each once. A person counts once however many rows they own. Where
-fewer than :data:`LEAST_PREDICATES` can be made, the missing ones count as failures: a dozen guesses, right or not,
-single out a dozen people at most, and a rate over a dozen says nothing.
+predicates that isolate one synthetic row are tried, each once. A person counts once however many rows they own. The
+attacker wants one predicate for each row of the product, up to a limit; those that cannot be made count as failures,
+as in the paper: a dozen guesses, right or not, single out a dozen people at most.
 
 **The control.** Whether a predicate isolates somebody depends on how many people there are, and the control sample is
 smaller than the fitted one. So the control rate is that of a table of the *same* size: with N fitted and m control
@@ -32,7 +32,6 @@ from synth_assets.evaluation.rates import Rate, measure_rate
 from synth_assets.evaluation.sampling import Floats, Sample, fetch
 from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Column, Tables
 
-LEAST_PREDICATES = 100
 BLIND = 300
 """Random predicates that stand for guessing."""
 ATTEMPTS = 10
@@ -52,16 +51,23 @@ def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: 
     if len(known) > 1:
         made.append(("whole rows", len(known), _whole_rows(tables, product, known, predicates)))
     names = tuple(tables.columns[k].name for k in known)
+    wanted = min(predicates, tables.rows[SYNTHETIC], tables.units[REAL])
     trials = []
     for kind, columns, found in made:
         if found:
             blind = [_random_predicate(tables.columns, product, known, columns, rng) for _ in found[:BLIND]]
-            trials.append(_try(tables, kind, names, found, blind, seed))
+            trials.append(_try(tables, kind, names, found, blind, wanted, seed))
     return trials
 
 
 def _try(
-    tables: Tables, kind: str, names: tuple[str, ...], found: list[Predicate], blind: list[Predicate], seed: int
+    tables: Tables,
+    kind: str,
+    names: tuple[str, ...],
+    found: list[Predicate],
+    blind: list[Predicate],
+    wanted: int,
+    seed: int,
 ) -> Trial:
     """Count successes on fitted units, on control units in a table of the same size, and of random predicates."""
     real = match(tables, REAL, found + blind)
@@ -72,14 +78,15 @@ def _try(
         "singling_out",
         kind,
         names,
-        _isolation_rate(people, np.ones(len(found)), 1.0),
+        _isolation_rate(people, np.ones(len(found)), wanted),
         _isolation_rate(
             control,
             room_for_outsider(people.counts(), tables.units[REAL], outsiders),
+            wanted,
             tables.units[REAL] / outsiders if outsiders else 1.0,
             common_ceiling(tables.units[REAL]),
         ),
-        _isolation_rate(guesses, np.ones(len(blind)), 1.0),
+        _isolation_rate(guesses, np.ones(len(blind)), len(blind)),
     )
 
 
@@ -97,14 +104,17 @@ def room_for_outsider(matching: npt.NDArray[np.int64], fitted: int, outsiders: i
     return chance
 
 
-def _isolation_rate(matches: Matches, room: Floats, weight: float, ceiling: float | None = None) -> Rate:
-    """The share of predicates that isolate one unit. Predicates that isolate the same unit are not independent:
+def _isolation_rate(
+    matches: Matches, room: Floats, wanted: int, weight: float = 1.0, ceiling: float | None = None
+) -> Rate:
+    """The share of the wanted predicates that isolate one unit.
 
-    the number of effective attempts is divided by the mean size of the groups (the design effect of clusters).
+    Predicates that isolate the same unit are not independent: the number of effective attempts is divided by the mean
+    size of their groups (the design effect of clusters).
     """
     alone = matches.counts() == 1
     isolated = np.array([units[0] for units, one in zip(matches.units, alone, strict=True) if one], dtype=np.uint64)
-    attempts = max(len(alone), LEAST_PREDICATES)
+    attempts = max(len(alone), wanted)
     effective = float(attempts)
     if len(isolated):
         groups = np.unique(isolated, return_counts=True)[1]

@@ -38,7 +38,7 @@ def failed(evaluation: Evaluation) -> set[str]:
 def test_a_copy_fails() -> None:
     found = measure(duckdb.connect(), "r")
     assert found.quality.column_shapes == 1
-    assert found.attacks.singling_out.value == 1
+    assert (found.attacks.singling_out.value or 0) > 0.95  # twelve people have a row in common with somebody
     assert found.attacks.inference.value is not None
     assert found.attacks.inference.value > 0.7
     assert {"singling_out", "inference"} <= failed(found)
@@ -85,8 +85,9 @@ def test_shuffling_does_not_hide_values_that_are_one_persons() -> None:
     con = duckdb.connect()
     people(con, *REAL)
     found = measure(con, shuffle(con, "r"))
-    assert failed(found) == {"singling_out"}
-    assert "univariate" in found.verdict.criteria[2].reason
+    assert [a.kind for a in found.attacks.singling_out.attacks if a.risk.significant] == ["univariate"]
+    assert found.attacks.singling_out.value is not None
+    assert 0.05 < found.attacks.singling_out.value < 0.2
 
 
 def test_generalized_rows_pass_against_an_attacker_who_knows_quasi_identifiers() -> None:
@@ -118,7 +119,7 @@ def test_people_with_many_rows_are_attacked_once() -> None:
     assert (found.rows, found.units) == ((1080, 120, 360), (360, 40, 360))
     attack = found.attacks.inference.attacks[0]
     assert (attack.main.attempts, attack.control.attempts) == (360, 40)
-    assert found.attacks.singling_out.value == 1
+    assert (found.attacks.singling_out.value or 0) > 0.95  # twelve people have a row in common with somebody
 
 
 @pytest.mark.parametrize(("control", "passes"), [(0, False), (19, False), (40, True)])

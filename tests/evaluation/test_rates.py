@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_assets.evaluation.rates import bounds, excess, measure_rate, normal_quantile, residual_risk, wilson
+from synth_assets.evaluation.rates import (
+    beyond_chance,
+    fisher_tail,
+    measure_rate,
+    normal_quantile,
+    residual_risk,
+    wilson,
+)
 
 
 def test_wilson_matches_published_values() -> None:
@@ -65,6 +72,34 @@ def test_every_risk_lies_within_its_interval(n: int, m: int, data: st.DataObject
     control = measure_rate(data.draw(st.integers(0, m)), m)
     risk = residual_risk(main, control, 1e-4)
     assert 0 <= risk.low <= risk.value <= risk.high <= 1
-    assert excess(main, control, 3.7) <= main.value - control.value
-    low, high = bounds(main, 3.7)
-    assert low <= main.low <= main.value <= main.high <= high
+    assert main.low <= main.value <= main.high
+    assert risk.significant <= (main.value > control.value)
+
+
+def test_fishers_test_by_hand() -> None:
+    # The lady tasting tea: four cups of each kind, all four told apart: 1 / 70; three or more: 17 / 70.
+    assert fisher_tail(4, 4, 0, 4) == pytest.approx(1 / 70)
+    assert fisher_tail(3, 4, 1, 4) == pytest.approx(17 / 70)
+    assert fisher_tail(0, 4, 4, 4) == pytest.approx(1)
+
+
+def test_dependent_guesses_prove_less() -> None:
+    main, control = measure_rate(60, 100), measure_rate(30, 100)
+    assert beyond_chance(main, control, 1e-4)
+    assert not beyond_chance(measure_rate(60, 100, effective=10), control, 1e-4)
+    assert not beyond_chance(control, main, 0.5)
+
+
+def test_a_ceiling_proves_what_a_small_control_cannot() -> None:
+    main = measure_rate(95, 100, effective=90)
+    assert not beyond_chance(main, measure_rate(3, 100, weight=9, effective=40), 1e-4)
+    assert beyond_chance(main, measure_rate(3, 100, weight=9, effective=40, ceiling=0.37), 1e-4)
+
+
+def test_a_detectable_risk_is_the_least_that_is_beyond_chance() -> None:
+    # 20 of 40 control people; 1,000 attempts: the risk found is proved, a hundredth less is not.
+    control = measure_rate(20, 40)
+    risk = residual_risk(measure_rate(500, 1000), control, 1e-3).detectable
+    proved, less = (measure_rate(round(1000 * (0.5 + r / 2)), 1000) for r in (risk, risk - 0.01))
+    assert beyond_chance(proved, control, 1e-3)
+    assert not beyond_chance(less, control, 1e-3)

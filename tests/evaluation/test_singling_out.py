@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synth_assets.evaluation.neighbours import Trial
 from synth_assets.evaluation.predicates import Lookup, Predicate, holds, match
-from synth_assets.evaluation.singling_out import LEAST_PREDICATES, common_ceiling, room_for_outsider, single_out
+from synth_assets.evaluation.singling_out import common_ceiling, room_for_outsider, single_out
 from synth_assets.evaluation.tables import REAL, side_by_side
 from tests.evaluation.tables import make
 
@@ -95,7 +95,7 @@ def test_a_copy_of_four_rows_is_singled_out_by_every_predicate_that_can_be_made(
     # No value is alone in its column, so only pairs isolate: four predicates, all true of one person.
     assert set(found) == {"multivariate, 2 columns", "whole rows"}
     trial = found["whole rows"]
-    assert (trial.main.successes, trial.main.attempts) == (4, LEAST_PREDICATES)
+    assert (trial.main.successes, trial.main.attempts) == (4, 4)
     assert trial.control.successes == 0  # each control value is four people's
 
 
@@ -105,7 +105,7 @@ def test_the_extremes_and_the_values_of_one_row_are_univariate_predicates() -> N
     # Equal to 1, at most 1, equal to 9, at least 9: each is true of one person. The person of 1 and the person of 9
     # are named twice each, so that the attempts are worth half.
     assert trial.main.successes == 4
-    assert trial.main.effective == pytest.approx(LEAST_PREDICATES / 2)
+    assert trial.main.effective == pytest.approx(4 / 2)
 
 
 def test_a_lonely_missing_value_is_a_predicate() -> None:

@@ -74,13 +74,13 @@ def test_tables_without_a_shared_column_are_shuffled_together() -> None:
 
 
 def test_a_wide_table_keeps_what_hangs_together() -> None:
-    n = 4000
-    group = RNG.integers(0, 3, n)
-    frame = pd.DataFrame({f"c{i}": (group + RNG.integers(0, 2, n)) * (i + 1) for i in range(7)})
+    n, draw = 4000, np.random.default_rng(0)
+    group = draw.integers(0, 3, n)
+    frame = pd.DataFrame({f"c{i}": (group + draw.integers(0, 2, n)) * (i + 1) for i in range(7)})
     frame["label"] = np.where(group == 2, "yes", "no")
-    for target in (None, "label"):
+    for target, loose in ((None, 0.1), ("label", 0.25)):  # with a target, what hangs together without it may come apart
         made = Diffix(target=target).fit(frame, salt=SALT).sample(rng=np.random.default_rng(0))
         assert abs(len(made) - n) < 50
         real, synthetic = (t["c0"].corr((t["label"] == "yes").astype(float)) for t in (frame, made))
         assert abs(real - synthetic) < 0.1
-        assert abs(frame["c1"].corr(frame["c2"]) - made["c1"].corr(made["c2"])) < 0.15
+        assert abs(frame["c1"].corr(frame["c2"]) - made["c1"].corr(made["c2"])) < loose

@@ -5,10 +5,10 @@
 
 Per method and epsilon: the mean total variation distance of one-, two- and three-way marginals (numbers cut at 20
 quantiles of the real column, a heavy minimum apart; 50 triples), and CPU seconds of fitting and sampling. With
-``--rows``, also the CPU seconds and peak memory of ``mst`` on so many made rows of 15 columns. ``--domain`` declares
-what is public of the table (for Adult: what its description at UCI says), as ``columns:`` of a spec does; without it
-everything is learned. ``--target`` is handed to ``aim``. Prints JSON. Noise is seeded: the figures are repeatable, the
-models unfit for release.
+``--rows``, also the CPU seconds and the peak memory of ``mst`` on so many made rows of 15 columns. ``--domain``
+declares what is public of the table (for Adult: what its description at UCI says), as ``columns:`` of a spec does;
+without it everything is learned. ``--target`` is handed to ``aim``. Prints JSON. Noise is seeded: the figures are
+repeatable, the models unfit for release.
 """
 
 from __future__ import annotations

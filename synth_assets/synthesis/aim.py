@@ -2,7 +2,7 @@
 
 McKenna, Mullins, Sheldon and Miklau 2022, "AIM: An Adaptive and Iterative Mechanism for Differentially Private
 Synthetic Data" (PVLDB 15:11, Algorithms 4 and 5), with these departures: cells are first merged into groups that stand
-out of the noise; columns keep a fifth of the budget for their own fine marginals; fits are regularized (see
+out of the noise; columns keep a fixed share of the budget for their own fine marginals; fits are regularized (see
 :mod:`~synth_assets.synthesis.estimation`); a new measurement is expected to err by less than its raw noise, as the fit
 evens it out.
 """
@@ -36,6 +36,8 @@ from synth_assets.synthesis.selection import Table
 from synth_assets.synthesis.table import Rows
 
 SINGLES = Fraction(2, 10)
+SINGLES_UNDECLARED = Fraction(3, 10)
+"""Where categories have to be found: the share decides which ones stand out."""
 ROUNDS = 2.5
 """Rounds per column, unless the noise is lowered on the way."""
 GROUP_NOISE = 8.0
@@ -57,10 +59,10 @@ def _weights(weights: Mapping[str, float]) -> Mapping[str, float]:
 class AIM(Synthesizer):
     """The most accurate method for the columns of a product, where seconds to a minute of work are no matter.
 
-    Of the budget (rho, or epsilon where ``delta`` is 0) two tenths measure single columns. The rest pays for rounds:
-    each spends a tenth of its share to choose the marginal of two or three columns that the model is most wrong about,
-    by the exponential mechanism, and nine tenths to measure it. When a measurement tells no more than noise, later
-    rounds get four times the share.
+    Of the budget (rho, or epsilon where ``delta`` is 0) two tenths measure single columns, three where categories have
+    to be found. The rest pays for rounds: each spends a tenth of its share to choose the marginal of two or three
+    columns that the model is most wrong about, by the exponential mechanism, and nine tenths to measure it. When a
+    measurement tells no more than noise, later rounds get four times the share.
 
     Attributes:
         target: the column that the consumer predicts; marginals with it count twice, and groups of cells are finer.
@@ -88,7 +90,8 @@ class AIM(Synthesizer):
         known = declared(rows, domain)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         alone = len(names) == 1
-        learned = learn(rows, known, allowance, Fraction(1) if alone else SINGLES)
+        singles = SINGLES_UNDECLARED if allowance.hides_categories else SINGLES
+        learned = learn(rows, known, allowance, Fraction(1) if alone else singles)
         share = allowance.left / max(1, round(ROUNDS * len(names)))
         noise = 0.0 if alone else first_deviation(allowance, share)
         coarseness = GROUP_NOISE if self.target is None else TARGET_GROUP_NOISE

@@ -30,8 +30,9 @@ from synth_assets.synthesis.selection import Table, score
 from synth_assets.synthesis.table import Rows
 
 SINGLES = Fraction(2, 10)
+SINGLES_UNDECLARED = Fraction(4, 10)
+"""Where categories have to be found: the share decides which ones stand out."""
 SELECTION = Fraction(1, 10)
-PAIRS = Fraction(7, 10)
 GROUP_NOISE = 8.0
 """A group of cells holds about this many standard deviations of a pair's noise, at least."""
 EVENED = 0.5
@@ -44,8 +45,8 @@ Edge = tuple[int, int]
 class MST(Synthesizer):
     """A maximum spanning tree of pairs, chosen and measured with noise, then sampled.
 
-    Of the budget (rho, or epsilon where ``delta`` is 0) two tenths measure single columns, one tenth chooses the tree
-    and seven tenths measure its pairs; a table of one column spends all on that.
+    Of the budget (rho, or epsilon where ``delta`` is 0) two tenths measure single columns, four where categories have
+    to be found; one tenth chooses the tree, and the rest measures its pairs. A table of one column spends all on that.
     """
 
     guarantee: ClassVar[Guarantee] = "differential_privacy"
@@ -61,13 +62,19 @@ class MST(Synthesizer):
         known = declared(rows, domain)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         links = len(known) - 1
-        learned = learn(rows, known, allowance, SINGLES if links else Fraction(1))
-        noise = allowance.variance(PAIRS / links) ** 0.5 if links else 0.0
+        singles = SINGLES_UNDECLARED if allowance.hides_categories else SINGLES
+        learned = learn(rows, known, allowance, singles if links else Fraction(1))
+        noise = allowance.variance(_each(allowance, links)) ** 0.5 if links else 0.0
         compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
         estimate = independent_model(learned, compressed)
         for noisy in _measure_tree(Table(learned, compressed), compressed, learned.total, allowance):
             estimate.add(noisy)
         return assemble(self.method, learned, compressed, estimate, allowance)
+
+
+def _each(allowance: Allowance, links: int) -> Fraction:
+    """The share of one pair's measurement, before anything is chosen."""
+    return (allowance.left - SELECTION) / links
 
 
 def _measure_tree(table: Table, compressed: Sequence[Compressed], total: float, allowance: Allowance) -> list[Noisy]:
@@ -76,14 +83,15 @@ def _measure_tree(table: Table, compressed: Sequence[Compressed], total: float, 
     if not candidates:
         return []
     links = len(compressed) - 1
-    deviation = allowance.variance(PAIRS / links) ** 0.5
+    share = _each(allowance, links)
+    deviation = allowance.variance(share) ** 0.5
     shares = [_shares(groups) for groups in compressed]
     scores = [
         score(table.count((a, b)), np.outer(shares[a], shares[b]) * total, EVENED * deviation) for a, b in candidates
     ]
     pairs: list[Noisy] = []
     for pair in _choose_tree(candidates, np.array(scores, dtype=np.int64), links, allowance):
-        noisy = allowance.measure(table.count(pair), PAIRS / links, f"pair {len(pairs) + 1}")
+        noisy = allowance.measure(table.count(pair), share, f"pair {len(pairs) + 1}")
         pairs.append(Noisy(pair, noisy.astype(np.float64), np.full(noisy.shape, deviation**2)))
     return pairs
 

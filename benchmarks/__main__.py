@@ -47,7 +47,7 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
     }
     if data:
         commands["evaluation"] = ["evaluation.py", "--data", str(data)]
-        commands["statistics"] = ["statistics.py", str(table)]
+        commands["statistics"] = ["figures.py", str(table)]
     return commands
 
 

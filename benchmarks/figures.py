@@ -1,6 +1,6 @@
 """Private figures beside diffprivlib's tools: how far off each is, for one epsilon each, on a real table.
 
-    python benchmarks/statistics.py TABLE.csv [--epsilon 0.1 0.5 1] [--runs 20]
+    python benchmarks/figures.py TABLE.csv [--epsilon 0.1 0.5 1] [--runs 20]
 
 Each line is one question about Adult's columns, with the whole epsilon for it: the mean absolute error over the runs
 and the CPU seconds of one run. diffprivlib gets the bounds, the groups in separate calls (each row is in one group) and

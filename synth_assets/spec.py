@@ -157,6 +157,8 @@ class Product(_Block):
             raise ValueError(f"target ({self.target}) must be one of the product's columns; add it to `columns`")
         if self.size is not None and self.synthesizer is None:
             raise ValueError("size is for synthesized tables; remove it, or use `rows: {share: ...}`")
+        if self.target is not None and self.synthesizer is not None:
+            object.__setattr__(self, "synthesizer", _aimed(self.synthesizer, self.target))
         return self
 
     def _follow_statistics(self, needed: tuple[str, ...]) -> None:
@@ -194,6 +196,18 @@ class Product(_Block):
     def cost(self) -> tuple[float, float]:
         """The (epsilon, delta) that one release is charged; zeros for a heuristic method."""
         return self._private.cost() if self._private is not None else (0.0, 0.0)
+
+
+def _aimed(synthesizer: AnySynthesizer, target: str) -> AnySynthesizer:
+    """The synthesizer with the product's target, where its method serves one.
+
+    Raises:
+        ValueError: it has another target of its own.
+    """
+    own = getattr(synthesizer, "target", target)
+    if own not in (None, target):
+        raise ValueError(f"synthesizer.target ({own}) must be the product's target ({target}); write one of them")
+    return synthesizer.model_copy(update={"target": target}) if hasattr(synthesizer, "target") else synthesizer
 
 
 class Consumer(_Block):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from synth_assets.errors import SpecError
 from synth_assets.spec import Spec, check_budgets, load_spec, parse_spec
+from synth_assets.synthesis import AIM
 
 ROOT = Path(__file__).parent.parent
 
@@ -204,3 +205,15 @@ def test_a_product_of_figures_reads_the_columns_they_are_made_from() -> None:
     assert found.cost() == (0.5, 0.0)
     greedy = check_budgets(parse(GOOD.replace(old, block.replace("0.5", "9"))))
     assert any("case_rows.statistics.epsilon (9) is above" in line for line in greedy)
+
+
+def test_the_products_target_is_the_synthesizers_too() -> None:
+    """A person says once what the table is for."""
+    old, new = "synthesizer: {method: mst,", "target: diagnosis\n        synthesizer: {method: aim,"
+    text = GOOD.replace(old, new)
+    synthesizer = parse(text).product("research/age_by_diagnosis")[1].synthesizer
+    assert isinstance(synthesizer, AIM)
+    assert synthesizer.target == "diagnosis"
+    with pytest.raises(SpecError, match=r"synthesizer.target \(sex\) must be the product's target \(diagnosis\)"):
+        parse(text.replace("method: aim,", "method: aim, target: sex,"))
+    assert parse(text.replace("method: aim,", "method: mst,"))

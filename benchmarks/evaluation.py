@@ -182,7 +182,7 @@ def compare(con: duckdb.DuckDBPyConnection, name: str, product: str, options: ar
     """One product by all three."""
     columns = [(row[0], row[1]) for row in con.execute("DESCRIBE fitted").fetchall()]
     started = time.process_time()
-    limits = Limits(effort=Effort(people=options.attacks))
+    limits = Limits(effort=Effort(people=options.attacks, predicates=options.attacks))
     ours = evaluate(con, "fitted", "control", product, columns, accept=Acceptance(), seed=1, limits=limits)
     spent = time.process_time() - started
     with side_by_side(con, "fitted", "control", product, columns) as tables:

@@ -113,7 +113,7 @@ def _evaluate(
         accept=product.accept,
         quasi_identifiers=[column.name for column in judged if column.role == "quasi_identifier"],
         sensitive=[column.name for column in judged if column.role == "sensitive"],
-        generalized=product.synthesizer is None,
+        generalized=product.anonymize is not None,
         seed=seed,
     )
     html, document = render_report(evaluation, con, fitted_rows(columns), staged, title=facts["product"], facts=facts)

@@ -162,6 +162,16 @@ def test_what_fails_its_report_is_published_by_no_route(workspace: Path) -> None
     assert published(workspace)["team/tables/towns.parquet"] == before["team/tables/towns.parquet"]
 
 
+def test_whoever_knows_a_column_of_deidentified_rows_singles_people_out(workspace: Path) -> None:
+    """Nothing hides de-identified rows: the attacker is taken to know more than their quasi-identifiers."""
+    path = workspace / "synth.yaml"
+    text = path.read_text().replace("[sex, town]", "[sex, town, pay]")
+    path.write_text(text.replace("synthesizer: {method: independent, epsilon: 1.0}", "rows: {}"))
+    outcome = run(path)
+    assert [step.error for step in outcome.failures] == ["CertificateFailed"]
+    assert "singling_out" in outcome.failures[0].text
+
+
 def test_stricter_thresholds_need_a_new_report(workspace: Path) -> None:
     path = workspace / "synth.yaml"
     path.write_text(path.read_text().replace("column_shapes: 0.5", "column_shapes: 0.6"))

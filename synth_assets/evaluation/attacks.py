@@ -4,9 +4,9 @@ After Giomi et al., 'A Unified Framework for Quantifying Privacy Risk in Synthet
 linkability and inference, the risks that the Article 29 Working Party names (opinion 05/2014). What an attacker learns
 about people in general, the control people show; the risk is what they learn about fitted people beyond that.
 
-Who knows what: an attacker on synthetic rows knows all columns but the secret. Rows that were generalized are real
-rows, and k-anonymity promises nothing about what is not a quasi-identifier: there the attacker knows the
-quasi-identifiers, and the report says so.
+Who knows what: an attacker on synthetic rows, or on real ones that nothing hides, knows all columns but the secret.
+k-anonymity promises nothing about what is not a quasi-identifier: on rows that were generalized until they hide each
+other the attacker knows the quasi-identifiers, and the report says so.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def attack_product(
     """Run every attack that applies.
 
     ``sensitive``: the secrets of inference (every column, if none is given). ``generalized``: whether the rows are
-    real ones, made coarser; found out from the cells if left out.
+    real ones, coarsened to hide each other; found out from the cells if left out.
     """
     effort = effort or Effort()
     coarse = tables.generalized if generalized is None else generalized

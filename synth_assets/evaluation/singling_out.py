@@ -34,14 +34,18 @@ from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Colum
 
 BLIND = 300
 """Random predicates that stand for guessing."""
-ATTEMPTS = 10
-"""Predicates tried for each one wanted."""
+ATTEMPTS = 20
+"""Predicates tried for each one wanted: where few isolate a row, half as many find too few to show a leak by."""
+BATCH = 2000
+"""Predicates made before it is seen whether they are enough."""
+MADE_OF = 10
+"""Rows of the product that predicates are made of, for each one wanted."""
 
 
 def single_out(tables: Tables, known: Sequence[int], *, predicates: int, width: int, seed: int) -> list[Trial]:
     """The attacks over the known columns (positions) for which some predicate isolates a synthetic row."""
     rng = np.random.default_rng(seed)
-    product = _sample_product(tables, ATTEMPTS * predicates, seed)
+    product = _sample_product(tables, MADE_OF * predicates, seed)
     if not len(product):
         return []
     made = [("univariate", 1, _univariate(tables, product, known, predicates, rng))]
@@ -164,20 +168,27 @@ def _multivariate(
 ) -> list[Predicate]:
     """Values of ``width`` columns of one synthetic row; an ordered one extends to its side of the median."""
     medians = [float(np.nanmedian(v)) if not np.isnan(v).all() else 0.0 for v in product.values]
-    made: dict[Predicate, None] = {}
+    seen: set[Predicate] = set()
+    kept: list[Predicate] = []
     tries = min(ATTEMPTS * limit, len(product) * comb(len(known), width))
-    for row in (i % len(product) for i in range(tries)):
-        chosen = sorted(int(k) for k in rng.choice(known, size=width, replace=False))
-        clauses = (_clause(tables.columns[k], product, k, row, medians[k]) for k in chosen)
-        made[tuple(clause for clause in clauses if clause is not None)] = None
-    made.pop((), None)
-    return _isolating(tables, product, list(made), limit)
+    for start in range(0, tries, BATCH):
+        made: dict[Predicate, None] = {}
+        for row in (i % len(product) for i in range(start, min(tries, start + BATCH))):
+            chosen = sorted(int(k) for k in rng.choice(known, size=width, replace=False))
+            clauses = (_clause(tables.columns[k], product, k, row, medians[k]) for k in chosen)
+            made[tuple(clause for clause in clauses if clause is not None)] = None
+        fresh = [predicate for predicate in made if predicate and predicate not in seen]
+        seen.update(fresh)
+        kept += _isolating(tables, product, fresh, limit)
+        if len(kept) >= limit:
+            break
+    return kept[:limit]
 
 
 def _whole_rows(tables: Tables, product: Sample, known: Sequence[int], limit: int) -> list[Predicate]:
     """Every known value of one synthetic row, exactly."""
     made: dict[Predicate, None] = {}
-    for row in range(min(len(product), 2 * limit)):
+    for row in range(min(len(product), 4 * limit)):
         clauses = (_clause(tables.columns[k], product, k, row, None) for k in known)
         made[tuple(clause for clause in clauses if clause is not None)] = None
     made.pop((), None)

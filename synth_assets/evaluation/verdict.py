@@ -23,7 +23,7 @@ class Acceptance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     column_shapes: Share = 0.7
-    pair_trends: Share = 0.7
+    pair_trends: Share = 0.6
     singling_out: Share = 0.2
     linkability: Share = 0.2
     inference: Share = 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -51,6 +52,8 @@ def _sentence(item: Any, data: Any, items: list[Any], model: type[BaseModel]) ->
             return f"{place}: `{key}` is missing; add it"
         case "value_error":
             return f"{place} {message.removeprefix(key).strip()}".strip() if place else message
+        case "float_type" | "int_type" if isinstance(given, bool | str):
+            return f"{place} ({json.dumps(given)}) must be a number; write it in digits, without quotes"
         case "union_tag_invalid":
             tags = re.findall(r"'([a-z_]+)'", item["ctx"]["expected_tags"])
             return f"{place}.method ({item['ctx']['tag']}) is not available{nearest(item['ctx']['tag'], tags)}"

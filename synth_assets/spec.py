@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from synth_assets.accounting import Budget, Share
-from synth_assets.accounting.budget import NOTHING, Total, exact
+from synth_assets.accounting.budget import NOTHING, Total, check_cost, exact
 from synth_assets.anonymity import Anonymize
 from synth_assets.classification.vocabulary import EntityType, Role
 from synth_assets.deidentification import RecordCondition, Treatment
@@ -320,6 +320,7 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
                 f"{place}.columns holds direct identifiers that sources.{source.name} keeps as they are "
                 f"({join(kept)}); give them a treatment such as `pseudonymize`"
             )
+    check_cost(f"{place}.{product.kind}", *product.cost())
     if any(product.cost()) and source.budget is None:
         raise ValueError(
             f"sources.{source.name}.budget is needed, as {place} is differentially private; write "

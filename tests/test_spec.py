@@ -74,6 +74,26 @@ def test_a_spec_is_frozen() -> None:
         ("unit: patient_id", "unitt: patient_id", "sources.patients: unknown key `unitt`; did you mean `unit`?"),
         ("epsilon: 1, delta", "epsilom: 1, delta", "did you mean `epsilon`?"),
         ("epsilon: 1, delta", "epsilon: -1, delta", "(-1)"),
+        *(
+            ("epsilon: 1, delta", f"epsilon: {given}, delta", f"synthesizer.epsilon ({told}) must be {rule}")
+            for given, told, rule in [
+                ("-1", "-1", "positive"),
+                ("0", "0", "positive"),
+                (".nan", "nan", "positive"),
+                (".inf", "inf", "positive and finite"),
+                ("1e400", "inf", "positive and finite"),
+                ("yes", "true", "a number"),
+                ('"1"', '"1"', "a number"),
+            ]
+        ),
+        ("epsilon: 1, delta", "epsilon: 1e-12, delta", "synthesizer.epsilon (1e-12) must lie within 0.001 and 100"),
+        ("epsilon: 1, delta", "epsilon: 2e9, delta", "synthesizer.epsilon (2e+09) must lie within 0.001 and 100"),
+        ("delta: 1e-9}", "delta: 0.5}", "synthesizer.delta (0.5) must be at most 0.01"),
+        ("delta: 1e-9}", "delta: no}", "synthesizer.delta (false) must be a number"),
+        ("{epsilon: 4, delta", "{epsilon: yes, delta", "sources.patients.budget.epsilon (true) must be a number"),
+        ("budget: {epsilon: 2}", 'budget: {epsilon: "2"}', 'research.budget.epsilon ("2") must be a number'),
+        ("singling_out: 0.2", "singling_out: yes", "accept.singling_out (true) must be a number"),
+        ("anonymize: {k: 5, l: 2}", "statistics: {count: {}, epsilon: 1e-5}", "statistics.epsilon (1e-05) must lie"),
         ("schedule:", "shedule:", "did you mean `schedule`?"),
         ("warehouse: warehouse", "warehose: warehouse", "did you mean `warehouse`?"),
         ("{k: 5, l: 2}", "{k: 5, m: 2}", "unknown key `m`"),

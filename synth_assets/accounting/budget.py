@@ -22,6 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 _DELTA_DECIMALS = 60  # composed deltas are rounded up here, so that their digits do not grow with the history
 _SMALLEST_PART = Fraction(1, 10**13)  # of a ceiling; the accountant refuses to consider less than 1e-14 of it
 
+EPSILON, MOST_DELTA = (0.001, 100.0), 0.01
+"""What one release may cost."""
+
 
 class Spend(NamedTuple):
     """An (epsilon, delta) pair for display."""
@@ -108,8 +111,8 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epsilon: float = Field(gt=0, le=1e9, allow_inf_nan=False)
-    delta: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
+    epsilon: float = Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)
+    delta: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False, strict=True)
     accounting: Literal["basic", "zcdp"] = "basic"
 
     @field_validator("accounting")
@@ -129,12 +132,27 @@ class Share(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epsilon: float = Field(gt=0, le=1e9, allow_inf_nan=False)
-    delta: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
+    epsilon: float = Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)
+    delta: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False, strict=True)
 
     def under(self, ceiling: Budget) -> Budget:
         """Return the share as a ceiling of its own; it never lifts the source's."""
         return Budget(epsilon=self.epsilon, delta=ceiling.delta if self.delta is None else self.delta)
+
+
+def check_cost(place: str, epsilon: float, delta: float) -> None:
+    """Refuse what one release should not cost; zeros are the cost of a heuristic one. Raises ValueError."""
+    low, high = EPSILON
+    if epsilon and not low <= epsilon <= high:
+        why = "less tells nothing but noise" if epsilon < low else "more promises nobody anything"
+        raise ValueError(
+            f"{place}.epsilon ({epsilon:g}) must lie within {low:g} and {high:g}, as {why}; write 1, for one"
+        )
+    if delta > MOST_DELTA:
+        raise ValueError(
+            f"{place}.delta ({delta:g}) must be at most {MOST_DELTA:g}, as it is the chance that the promise fails; "
+            "write a probability far below one in the number of rows"
+        )
 
 
 class Event(BaseModel):
@@ -143,6 +161,7 @@ class Event(BaseModel):
     ``sensitivity`` and ``scale`` are those of the mechanism's noise, ``unit`` the column that says who is protected,
     ``rho`` the cost in zero-concentrated differential privacy where it is known. A release with a heuristic
     guarantee costs nothing and promises no epsilon; one that reads no rows is ``differential_privacy`` at zero.
+    ``columns`` are what a release shows of the source, in ``tables`` tables; heuristic ones are counted by tables.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -156,6 +175,8 @@ class Event(BaseModel):
     unit: str | None = None
     neighbouring: Literal["add_remove_unit"] = "add_remove_unit"
     rho: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    columns: tuple[str, ...] = ()
+    tables: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _guarantee_and_cost_agree(self) -> Event:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synth_assets.evaluation.attacks import FALSE_ALARM, RiskScore
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
 class Acceptance(BaseModel):
@@ -27,7 +27,7 @@ class Acceptance(BaseModel):
     singling_out: Share = 0.2
     linkability: Share = 0.2
     inference: Share = 0.2
-    relative_error: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    relative_error: Annotated[float, Field(ge=0, le=1e6, strict=True)] = 1.0
 
 
 class Criterion(BaseModel):

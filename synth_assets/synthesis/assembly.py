@@ -10,6 +10,9 @@ from synth_assets.synthesis.estimation import Estimate, Noisy
 from synth_assets.synthesis.learning import Learned
 from synth_assets.synthesis.model import Facts, MarginalError, Model
 
+MOST_ROWS = 20_000_000
+"""A noisy count has no upper end: however it came out, no more rows than this are sampled, unless asked for."""
+
 
 def independent_model(learned: Learned, compressed: Sequence[Compressed]) -> Estimate:
     """The estimate that knows the columns' own marginals, over groups of cells."""
@@ -27,7 +30,7 @@ def assemble(
         method=method,
         attributes=tuple(column.attribute for column in learned.columns),
         charge=allowance.charge(method),
-        rows=round(learned.total),
+        rows=min(round(learned.total), MOST_ROWS),
         cliques=joint.tree.cliques,
         parents=joint.tree.parents,
         errors=_errors(learned, estimate),

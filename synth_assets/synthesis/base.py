@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, sealed
@@ -38,8 +38,8 @@ def _probability(delta: float) -> float:
     return delta
 
 
-Epsilon = Annotated[float, AfterValidator(_positive)]
-Delta = Annotated[float, AfterValidator(_probability)]
+Epsilon = Annotated[float, Field(strict=True), AfterValidator(_positive)]
+Delta = Annotated[float, Field(strict=True), AfterValidator(_probability)]
 
 
 class Synthesizer(BaseModel):

@@ -13,6 +13,7 @@ import pytest
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import NoNoise
 from synth_assets.synthesis import MST, Independent, Random
+from synth_assets.synthesis.assembly import MOST_ROWS
 from synth_assets.synthesis.attributes import Categorical
 from synth_assets.synthesis.compression import compress
 from synth_assets.synthesis.learning import Measured
@@ -158,3 +159,10 @@ def test_ten_thousand_rows_of_a_relation_are_left_alone() -> None:
     sampled = MST(epsilon=5).fit(con.table("t")).sample()
     assert abs(len(sampled) - 10_000) < 300
     assert con.sql("SELECT bit_xor(hash(t)) FROM t").fetchall() == before
+
+
+def test_a_count_that_is_all_noise_asks_for_no_more_rows_than_fit() -> None:
+    """At epsilon 1e-9 the noise of the count is of the order of 1e11 rows, on either side of zero."""
+    frame = pd.DataFrame({"a": [True, False] * 20})
+    rows = {Independent(epsilon=1e-9, delta=1e-9).fit(frame, rng=np.random.default_rng(seed)).rows for seed in range(8)}
+    assert rows == {0, MOST_ROWS}

@@ -134,7 +134,7 @@ def _asset(
     """One asset that runs one stage."""
     asset = asset.replace_attributes(code_version=__version__)
 
-    @dg.multi_asset(specs=[asset], check_specs=[check] if check else None, name="__".join(asset.key.path))
+    @dg.multi_asset(specs=[asset], check_specs=[check] if check else None, name="__".join(["make", *asset.key.path]))
     def materialize(  # type: ignore[no-untyped-def]  # with a check there are two outputs, and no type for both
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, accountant: BudgetAccountantResource
     ):

@@ -73,19 +73,28 @@ def sealed(what: str) -> Iterator[None]:
 
     Engines and libraries quote offending values in their messages ("could not convert 'Jane Roe'"). Any error
     that is not a :class:`SynthAssetsError` is replaced by a :class:`SealedError` that names its type and the line
-    of this project where it arose, and nothing else; the original is dropped from the chain.
+    of this project where it arose, and nothing else. What leaves is linked to no other error, as printers, debuggers
+    and Dagster's records follow such links.
     """
     try:
         yield
     except SynthAssetsError as error:
-        error.__cause__ = None
-        raise error from None
+        _unlink(error)
+        raise
     except Exception as error:  # noqa: BLE001 - the point is to let no foreign text through
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(_OURS)]
         inner = frames[-1] if frames else None
         place = f"{Path(inner.filename).name}:{inner.lineno}" if inner else "an unknown place"
-        error.args = ()  # the interpreter links the original to what is raised below, whatever we ask for
-        raise SealedError(
+        text = (
             f"{what} failed with {type(error).__name__} at {place}; its text is withheld because it may quote rows: "
             "check the source against the spec, and report the place named here if it persists"
-        ) from None
+        )
+        try:
+            raise SealedError(text) from None
+        except SealedError as told:
+            _unlink(told)  # the interpreter has linked the original; raising again does not
+            raise
+
+
+def _unlink(error: BaseException) -> None:
+    error.__cause__ = error.__context__ = None

@@ -64,7 +64,7 @@ def _sentence(item: Any, data: Any, items: list[Any], model: type[BaseModel]) ->
             words = [word for i in same for word in re.findall(r"'([^']+)'", i["ctx"]["expected"])]
             return f"{place} ({given}) is not a known word{nearest(str(given), words)}"
         case "string_pattern_mismatch":
-            return f"{place} ({given}) must be lower-case letters, digits and _, beginning with a letter"
+            return f"{place} ({given}) must be lower-case letters, digits and single _, beginning with a letter"
         case _:
             shown = given if isinstance(given, bool | int | float | str) else type(given).__name__
             rule = (

@@ -29,8 +29,8 @@ from synth_assets.messages import explain, join, nearest
 from synth_assets.statistics import Statistics
 from synth_assets.synthesis import AnySynthesizer
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-"""Names of sources, consumers and products become folder names and asset keys."""
+Name = Annotated[str, Field(pattern=r"^[a-z](_?[a-z0-9])*_?$", max_length=60)]
+"""Names of sources, consumers and products become folder names and asset keys; ``__`` joins two of them."""
 
 Scalar = bool | int | float | str
 

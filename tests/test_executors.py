@@ -104,3 +104,9 @@ def test_telemetry_is_off(workspace: Path) -> None:
     assert "enabled: false" in (dagster_home(spec.root) / "dagster.yaml").read_text()
     assert child_environment(workspace / "synth.yaml", spec.root)["DAGSTER_DISABLE_TELEMETRY"] == "yes"
     assert os.environ.get("DAGSTER_HOME") is None
+
+
+@pytest.mark.parametrize("consumer", ["raw", "classified", "deidentified"])
+def test_a_job_may_have_the_name_of_a_stage_and_a_source(tmp_path: Path, consumer: str) -> None:
+    defs = build_defs(load_spec(write_spec(tmp_path, product("people", consumer=consumer)), {}))
+    assert f"{consumer}__people" in {job.name for job in defs.get_repository_def().get_all_jobs()}

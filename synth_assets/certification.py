@@ -16,15 +16,31 @@ from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError, sealed
-from synth_assets.evaluation import Verdict, criteria_plot, evaluate, render_report, score_plot
+from synth_assets.evaluation import (
+    FALSE_ALARM,
+    Effort,
+    Evaluation,
+    Limits,
+    Verdict,
+    criteria_plot,
+    evaluate,
+    render_combinations,
+    render_report,
+    score_plot,
+    worst_of,
+)
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.release import attach_staged, figure_rows, fitted_rows, require_current
+from synth_assets.products import figure_rows, fitted_rows
+from synth_assets.release import attach_staged, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Learned, render_review, review_figures, true_figures
-from synth_assets.storage import get_meta, quote
+from synth_assets.storage import get_meta, literal, quote
+from synth_assets.synthesis.buckets import COMBINATION
 
 REPORT = ("report.html", "report.json", "scores.png")
 """The documents of a report in the restricted zone, below ``reports/<consumer>/<product>/``."""
+PAGES = 12
+"""Of a product of many tables, so many have their full report on its page."""
 
 
 def evaluate_product(platform: Platform, consumer: Consumer, product: Product) -> Materialized:
@@ -77,7 +93,10 @@ def _certify(
         "guarantee": product.guarantee.replace("_", " "),
         "treatments": "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy),
     }
-    if product.statistics is not None:
+    combinations = get_meta(con, "staged")["made"].get("combinations")
+    if combinations is not None:
+        verdict, *documents = _evaluate_each(con, product, policy, facts, combinations, int(digest[:8], 16))
+    elif product.statistics is not None:
         verdict, *documents = _review(con, platform.spec.source(product.source), product, policy, facts)
     else:
         verdict, *documents = _evaluate(con, product, policy, facts, int(digest[:8], 16))
@@ -92,32 +111,71 @@ Documents = tuple[Verdict, bytes, bytes, bytes]
 
 
 def _evaluate(
+    con: duckdb.DuckDBPyConnection, product: Product, policy: list[TreatedColumn], facts: Mapping[str, str], seed: int
+) -> Documents:
+    """Quality and risk of a table of rows."""
+    evaluation, html, document = _measure(con, product, policy, facts, ("staged.data", seed))
+    return evaluation.verdict, html.encode(), document.encode(), score_plot(evaluation)
+
+
+def _evaluate_each(
     con: duckdb.DuckDBPyConnection,
     product: Product,
     policy: list[TreatedColumn],
     facts: Mapping[str, str],
+    combinations: Mapping[str, list[str]],
     seed: int,
 ) -> Documents:
-    """Quality and risk of a table of rows."""
+    """Quality and risk of each combination of columns; the product is as good as the worst of them."""
+    evaluations, pages = {}, {}
+    alarms = FALSE_ALARM / len(combinations)
+    for label, columns in combinations.items():
+        own = [column for column in policy if column.name in columns]
+        staged = f"(SELECT * FROM staged.data WHERE {COMBINATION} = {literal(label)})"
+        titled = {**facts, "product": f"{facts['product']}: {label}"}
+        evaluations[label], pages[label], _ = _measure(con, product, own, titled, (staged, seed), alarms)
+    verdict = worst_of({label: evaluation.verdict for label, evaluation in evaluations.items()})
+    shown = sorted(pages, key=lambda label: _least_margin(evaluations[label].verdict))[:PAGES]
+    chosen = {label: pages[label] for label in pages if label in shown}
+    html, document = render_combinations(evaluations, chosen, verdict, title=facts["product"], facts=facts)
+    return verdict, html.encode(), document.encode(), criteria_plot(verdict.criteria)
+
+
+def _least_margin(verdict: Verdict) -> tuple[bool, float]:
+    """How near a verdict comes to a failure: failed ones first, then by the distance to a threshold."""
+    gaps = [abs(c.value - c.threshold) for c in verdict.criteria if c.value is not None]
+    return verdict.passed, min(gaps, default=0.0)
+
+
+def _measure(
+    con: duckdb.DuckDBPyConnection,
+    product: Product,
+    policy: list[TreatedColumn],
+    facts: Mapping[str, str],
+    staged: tuple[str, int],
+    alarms: float = FALSE_ALARM,
+) -> tuple[Evaluation, str, str]:
+    """The evaluation of a table of rows and its report; ``staged``: what stands after FROM, and the seed."""
     judged = [column for column in policy if column.role != "direct_identifier"] or policy
     columns = [column.name for column in judged]
-    staged = f"(SELECT {', '.join(quote(column) for column in columns)} FROM staged.data)"
+    rows = f"(SELECT {', '.join(quote(column) for column in columns)} FROM {staged[0]})"
     kinds = {row[0]: row[1] for row in con.execute("DESCRIBE d.data").fetchall()}
     evaluation = evaluate(
         con,
         real=fitted_rows([*columns, "__unit"]),
         control=fitted_rows([*columns, "__unit"], control=True),
-        synthetic=staged,
+        synthetic=rows,
         columns=[(column, kinds[column]) for column in columns],
         target=product.target if product.target in columns else None,
         accept=product.accept,
         quasi_identifiers=[column.name for column in judged if column.role == "quasi_identifier"],
         sensitive=[column.name for column in judged if column.role == "sensitive"],
         generalized=product.anonymize is not None,
-        seed=seed,
+        seed=staged[1],
+        limits=Limits(effort=Effort(alarms=alarms)),
     )
-    html, document = render_report(evaluation, con, fitted_rows(columns), staged, title=facts["product"], facts=facts)
-    return evaluation.verdict, html.encode(), document.encode(), score_plot(evaluation)
+    html, document = render_report(evaluation, con, fitted_rows(columns), rows, title=facts["product"], facts=facts)
+    return evaluation, html, document
 
 
 def _review(

@@ -134,7 +134,7 @@ def classify(
 def validate(spec: SpecOption = None) -> None:
     """Check the spec alone, without data."""
     from resources.environment import find_spec, read_spec
-    from synth_assets.spec import check_budgets
+    from synth_assets.planning import check_budgets
 
     read = read_spec(spec)
     problems = check_budgets(read)
@@ -196,6 +196,11 @@ def _print_plan(planned: dict[str, Any]) -> None:
         )
     out.print(table)
     out.print(_budget_table(planned["sources"], with_plan=True))
+    if planned["heuristic"]:
+        counted = Table("source", "made", "planned", "at most", title="Tables without a formal guarantee")
+        for row in planned["heuristic"]:
+            counted.add_row(row["source"], *(str(row[key]) for key in ("made", "planned", "most")))
+        out.print(counted)
 
 
 def _budget_table(sources: list[dict[str, Any]], with_plan: bool = False) -> Table:

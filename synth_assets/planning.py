@@ -26,7 +26,8 @@ class PlannedRelease:
     """One product: what its next release would charge.
 
     ``cached`` says that the release of the last snapshot is stored and costs nothing; ``left_out`` are its columns
-    that nobody has decided on or that are suppressed; ``problem`` is why it would be refused.
+    that nobody has decided on or that are suppressed; ``problem`` is why it would be refused; ``tables`` counts what a
+    new release without a formal guarantee adds to its source's heuristic tables.
     """
 
     asset: str
@@ -38,6 +39,7 @@ class PlannedRelease:
     guarantee: str
     left_out: tuple[str, ...] = ()
     problem: str = ""
+    tables: int = 0
 
 
 def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: datetime) -> dict[str, Any]:
@@ -49,7 +51,24 @@ def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: 
     """
     releases = [_release(spec, warehouse, ledger, consumer, product) for consumer, product in spec.products()]
     sources = [_source(spec, source, releases, ledger, start) for source in spec.sources if source.budget]
-    return {"releases": [{**asdict(r), "left_out": list(r.left_out)} for r in releases], "sources": sources}
+    return {
+        "releases": [{**asdict(r), "left_out": list(r.left_out)} for r in releases],
+        "sources": sources,
+        "heuristic": [
+            row for source in spec.sources if any((row := _heuristic(source, releases, ledger))[n] for n in _COUNTS)
+        ],
+    }
+
+
+_COUNTS = ("made", "planned")
+
+
+def _heuristic(source: Source, releases: list[PlannedRelease], ledger: Ledger | None) -> dict[str, Any]:
+    """The tables of a source that no epsilon bounds: what each tells together with the others, nobody has proved."""
+    made = ledger.heuristic_tables(source.name) if ledger else 0
+    planned = sum(release.tables for release in releases if release.source == source.name)
+    most = source.max_heuristic_releases
+    return {"source": source.name, "most": most, "made": made, "planned": planned, "fits": made + planned <= most}
 
 
 def standing(spec: Spec, ledger: Ledger | None) -> dict[str, Any]:
@@ -71,14 +90,19 @@ def standing(spec: Spec, ledger: Ledger | None) -> dict[str, Any]:
 
 
 def over_ceiling(planned: dict[str, Any]) -> list[str]:
-    """Whose planned charges do not fit into what remains: sources, and consumers' shares of them."""
+    """Whose planned charges do not fit into what remains: sources, consumers' shares of them, heuristic tables."""
     sources = [f"source {source['source']}" for source in planned["sources"] if not source["fits"]]
     shares = [
         f"{consumer}'s share of source {source['source']}"
         for source in planned["sources"]
         for consumer in source["shares_exceeded"]
     ]
-    return sources + shares
+    heuristic = [
+        f"source {row['source']}'s heuristic releases (max_heuristic_releases)"
+        for row in planned["heuristic"]
+        if not row["fits"]
+    ]
+    return sources + shares + heuristic
 
 
 def _release(
@@ -107,6 +131,7 @@ def _release(
                 is not None
             )
     epsilon, delta = (0.0, 0.0) if cached else product.cost()
+    counted = product.guarantee == "heuristic" and not cached
     return PlannedRelease(
         asset=f"published/{consumer.name}/{product.name}",
         source=source.name,
@@ -117,6 +142,7 @@ def _release(
         guarantee=product.guarantee,
         left_out=left_out,
         problem=problem,
+        tables=product.tables(len(product.columns) - len(left_out)) if counted else 0,
     )
 
 
@@ -171,3 +197,41 @@ def _shares_exceeded(
         if not spent.plus(planned).fits(consumer.budget.under(budget).exactly()):
             exceeded.append(consumer.name)
     return exceeded
+
+
+def check_budgets(spec: Spec) -> list[str]:
+    """What of the products' costs can never fit: against the sources' ceilings and the consumers' shares.
+
+    These are no errors of the spec's form: a run still makes the other products, and the ledger refuses these.
+    """
+    problems = [problem for source in spec.sources if (problem := _check_sum(spec, source)) is not None]
+    for consumer, product in spec.products():
+        budget = spec.source(product.source).budget
+        if budget is None:
+            continue
+        place = f"consumers.{consumer.name}.products.{product.name}.{product.kind}"
+        limits = {f"sources.{product.source}.budget": budget}
+        if consumer.budget is not None:
+            limits[f"consumers.{consumer.name}.budget"] = consumer.budget.under(budget)
+        for name, limit in limits.items():
+            for part, cost, most in zip(
+                ("epsilon", "delta"), product.cost(), (limit.epsilon, limit.delta), strict=True
+            ):
+                if cost > most:
+                    problems.append(
+                        f"{place}.{part} ({cost:g}) is above {name}.{part} ({most:g}); lower it, or raise the ceiling"
+                    )
+    return problems
+
+
+def _check_sum(spec: Spec, source: Source) -> str | None:
+    """One release of each of a source's products must fit under its ceiling."""
+    costs = [Total(exact(e), exact(d)) for _, p in spec.products() if p.source == source.name for e, d in [p.cost()]]
+    planned = reduce(Total.plus, costs, NOTHING)
+    if source.budget is None or planned.fits(source.budget.exactly()):
+        return None
+    return (
+        f"sources.{source.name}.budget (epsilon {source.budget.epsilon:g}, delta {source.budget.delta:g}) is below "
+        f"what its products ask for together (epsilon {float(planned.epsilon):g}, delta {float(planned.delta):.3g}); "
+        "lower their shares, or raise the ceiling"
+    )

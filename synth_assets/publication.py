@@ -23,6 +23,7 @@ from synth_assets.pipeline import Materialized, Platform
 from synth_assets.release import RELATION, attach_staged, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.storage import columns_of, literal, quote, sync_replace, table_digest
+from synth_assets.synthesis.buckets import COMBINATION
 
 PROMISES = {
     "differential_privacy": "Differentially private: what the table shows changes little, by the factor below, whether "
@@ -173,8 +174,23 @@ def _rebuild_database(
         con.execute(
             f"CREATE TABLE consumer.{quote(parquet.stem)} AS SELECT * FROM read_parquet({literal(str(parquet))})"
         )
+        _name_combinations(con, parquet)
     con.execute("DETACH consumer")
     sync_replace(database, folder / f"{folder.name}.duckdb")
+
+
+def _name_combinations(con: duckdb.DuckDBPyConnection, parquet: Path) -> None:
+    """Make a view of each combination of columns that a table holds, as its card lists them."""
+    card = parquet.with_suffix(".json")
+    listed = json.loads(card.read_text("utf-8")).get("combinations", {}) if card.exists() else {}
+    before = con.execute("SELECT current_database()").fetchall()[0][0]
+    con.execute("USE consumer")  # a view keeps the names as they are written, and the file gets another one
+    for label, columns in listed.items():
+        con.execute(
+            f"CREATE VIEW {quote(f'{parquet.stem}: {label}')} AS SELECT {', '.join(map(quote, columns))}"
+            f" FROM {quote(parquet.stem)} WHERE {COMBINATION} = {literal(label)}"
+        )
+    con.execute(f"USE {quote(before)}")
 
 
 def data_card(
@@ -214,6 +230,8 @@ def data_card(
         ],
         "left_out": [column for column in product.columns if column not in treatments],
     }
+    if combinations := meta["made"].get("combinations"):
+        card["combinations"] = combinations
     if product.guarantee == "differential_privacy":
         epsilon, delta = product.cost()
         card["privacy"] = {
@@ -240,6 +258,8 @@ FIGURES = {
 def _meaning(product: Product, source: Source, column: str) -> str:
     if product.statistics is not None and column in FIGURES:
         return FIGURES[column]
+    if product.width is not None and column == COMBINATION:
+        return "the columns that a row tells of; the others are empty there"
     return getattr(source.columns.get(column), "description", None) or ""
 
 

@@ -7,24 +7,21 @@ as released (the process died in between) is taken up, not paid again; any other
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import duckdb
 
 from synth_assets import __version__
 from synth_assets.accounting import Event
-from synth_assets.anonymity import AnonymizedColumn, anonymize
-from synth_assets.deidentification import Generalize, TreatedColumn
-from synth_assets.domain import Domain, as_instant
+from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
+from synth_assets.products import check_declarations, make_table
 from synth_assets.spec import Consumer, Product, Source
-from synth_assets.statistics import Statistics, check_figures, group_names
-from synth_assets.storage import ROW, Warehouse, columns_of, get_meta, put_meta, quote, table_digest, whole_row
-from synth_assets.synthesis import Diffix, Model
+from synth_assets.statistics import group_names
+from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, table_digest
+from synth_assets.synthesis.buckets import COMBINATION
 
 RELATION = "add or remove all rows of one unit"
 
@@ -49,7 +46,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         if not cached:
             _check_declarations(platform, source, product, policy)
             charged = product.cost()
-            charge_id = _charge(platform, consumer, product, release_id)
+            charge_id = _charge(platform, consumer, product, policy, release_id)
             digest = _make(platform, name, source, product, policy, release_id, charge_id)
             platform.ledger.complete(charge_id, digest, release_id=release_id)
         _point(platform, name, release_id)
@@ -156,7 +153,9 @@ def _take_up(platform: Platform, name: str, release_id: str) -> bool:
     return True
 
 
-def _charge(platform: Platform, consumer: Consumer, product: Product, release_id: str) -> int:
+def _charge(
+    platform: Platform, consumer: Consumer, product: Product, policy: list[TreatedColumn], release_id: str
+) -> int:
     """Write the charge to the ledger; from here on it stands, whatever happens."""
     source = platform.spec.source(product.source)
     if source.budget is not None:
@@ -167,22 +166,25 @@ def _charge(platform: Platform, consumer: Consumer, product: Product, release_id
         consumer=consumer.name,
         product=product.name,
         release_id=release_id,
-        event=_event(source, product),
+        event=_event(source, product, policy),
         at=platform.now(),
         run_id=platform.run_id,
         consumer_share=consumer.budget,
+        most_heuristic=source.max_heuristic_releases,
     )
     return charge.id
 
 
-def _event(source: Source, product: Product) -> Event:
+def _event(source: Source, product: Product, policy: list[TreatedColumn]) -> Event:
     """What the ledger keeps of a release; a heuristic one has a name and a unit, and no epsilon."""
     unit = source.unit or "row"
+    columns = tuple(column.name for column in policy)
     if product.guarantee == "heuristic":
-        return Event(mechanism=product.method, guarantee="heuristic", unit=unit)
+        tables = product.tables(len(columns))
+        return Event(mechanism=product.method, guarantee="heuristic", unit=unit, columns=columns, tables=tables)
     epsilon, delta = product.cost()
     rows = float(source.max_rows_per_unit)
-    return Event(mechanism=product.method, epsilon=epsilon, delta=delta, unit=unit, sensitivity=rows)
+    return Event(mechanism=product.method, epsilon=epsilon, delta=delta, unit=unit, sensitivity=rows, columns=columns)
 
 
 def _make(
@@ -197,88 +199,11 @@ def _make(
     """Write the release's table and return its digest."""
     with platform.warehouse.write(release_key(name, release_id)) as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
-        if product.synthesizer is not None:
-            made = _synthesize(con, source, product, policy, platform.warehouse.key("diffix"))
-        elif product.statistics is not None:
-            made = _tell(con, source, product.statistics, policy)
-        elif product.anonymize is not None:
-            made = _anonymize(con, source, product, policy)
-        else:
-            made = _take_rows(con, product, policy)
+        made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
         digest = table_digest(con, "out.data")
         facts = {"release_id": release_id, "charge_id": charge_id, "digest": digest, "made": made}
         put_meta(con, facts)
     return digest
-
-
-def fitted_rows(columns: list[str], control: bool = False, alias: str = "d") -> str:
-    """SQL for the rows of the units that may be fitted on, or of the control sample."""
-    chosen = ", ".join(quote(column) for column in columns)
-    return f"(SELECT {chosen} FROM {quote(alias)}.data WHERE {'' if control else 'NOT '}__control)"
-
-
-def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False) -> str:
-    """As :func:`fitted_rows`, with at most ``rows_per_unit`` rows of a unit, chosen by a keyed hash of the row.
-
-    The choice looks at the unit's own rows alone, so that adding a unit changes no other unit's rows. ``everybody``
-    reads the control sample too, for products that are no model and face no attack.
-    """
-    chosen = ", ".join(quote(column) for column in columns) or "TRUE AS present"
-    kept = "TRUE" if everybody else "NOT __control"
-    return (
-        f"(SELECT {chosen} FROM d.data AS {ROW} WHERE {kept} QUALIFY row_number() OVER (PARTITION BY __unit "
-        f"ORDER BY keyed_int('bound', {whole_row()})) <= {rows_per_unit})"
-    )
-
-
-def _synthesize(
-    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn], salt: bytes
-) -> dict[str, Any]:
-    """Fit and sample; the domain holds only what the spec declares and the treatment leaves true."""
-    synthesizer = product.synthesizer
-    if synthesizer is None:
-        raise SourceError(f"product {product.name} has no synthesizer")
-    columns = [column.name for column in policy]
-    types = dict(columns_of(con, fitted_rows(columns)))
-    domain = declared_domain(source, policy, types)
-    most = source.max_rows_per_unit
-    if isinstance(synthesizer, Diffix):
-        rows = con.sql(f"SELECT * FROM {bounded_rows([*columns, '__unit'], most)}")
-        model: Model = synthesizer.fit(rows, domain, rows_per_unit=most, units="__unit", salt=salt)
-    else:
-        rows = con.sql(f"SELECT * FROM {bounded_rows(columns, most)}")
-        model = synthesizer.fit(rows, domain, rows_per_unit=most)
-    if model.charge.seeded:
-        raise PublicationRefused(f"product {product.name}: noise from a seed protects nobody; fit without `rng`")
-    frame = model.sample(product.size)
-    con.register("sampled", frame)
-    casts = ", ".join(f"CAST({quote(column)} AS {_storable(types[column])}) AS {quote(column)}" for column in columns)
-    con.execute(f"CREATE TABLE out.data AS SELECT {casts} FROM sampled")
-    con.unregister("sampled")
-    return {"charge": model.charge.model_dump(mode="json"), "errors": model.errors}
-
-
-def _tell(
-    con: duckdb.DuckDBPyConnection, source: Source, statistics: Statistics, policy: list[TreatedColumn]
-) -> dict[str, Any]:
-    """Figures of everybody's rows; there is no model that an attack could be judged on, and a count should be whole."""
-    rows, domain = figure_rows(con, source, policy)
-    released = statistics.release(con, rows, domain, rows_per_unit=source.max_rows_per_unit)
-    if released.charge.seeded:
-        raise PublicationRefused("statistics: noise from a seed protects nobody; release without `rng`")
-    con.register("told", released.frame)
-    texts = [name for name in released.frame.columns if name not in ("value", "error")]
-    casts = [f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in texts]
-    con.execute(f"CREATE TABLE out.data AS SELECT {', '.join(casts)}, value, error FROM told")
-    con.unregister("told")
-    learned = released.learned.model_dump(mode="json")
-    return {"charge": released.charge.model_dump(mode="json"), "errors": released.errors, "learned": learned}
-
-
-def figure_rows(con: duckdb.DuckDBPyConnection, source: Source, policy: list[TreatedColumn]) -> tuple[str, Domain]:
-    """The rows that figures are made of, as SQL, and what is publicly known of their columns."""
-    rows = bounded_rows([column.name for column in policy], source.max_rows_per_unit, everybody=True)
-    return rows, declared_domain(source, policy, dict(columns_of(con, rows)))
 
 
 def _check_declarations(platform: Platform, source: Source, product: Product, policy: list[TreatedColumn]) -> None:
@@ -286,112 +211,9 @@ def _check_declarations(platform: Platform, source: Source, product: Product, po
 
     A declaration that never fits would else be charged for at every tick of a schedule, until nothing is left.
     """
-    if not any(product.cost()):
-        return
     with platform.warehouse.connect() as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
-        if product.statistics is not None:
-            check_figures(product.statistics, con, *figure_rows(con, source, policy))
-        elif product.synthesizer is not None:
-            nobody = f"SELECT * FROM {fitted_rows([column.name for column in policy])} LIMIT 0"
-            domain = declared_domain(source, policy, dict(columns_of(con, f"({nobody})")))
-            product.synthesizer.fit(con.sql(nobody), domain, rows_per_unit=source.max_rows_per_unit)
-
-
-def declared_domain(source: Source, policy: list[TreatedColumn], types: Mapping[str, str]) -> Domain:
-    """What the spec declares of the columns, as far as it holds of treated rows of these types."""
-    declared = {column.name: _still_true(column, source, types[column.name]) for column in policy}
-    return Domain.from_spec({name: facts for name, facts in declared.items() if facts})
-
-
-def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, Any]:
-    """What the spec declares of a column's domain, as the column's treatment leaves it.
-
-    Values that are kept, or coded at a bound, stay in the declared domain. A generalization is applied to the
-    declaration too. Other treatments lead out of it, and what they lead to is learned.
-    """
-    if column.name not in source.columns or kind != column.data_type:
-        return {}
-    declared, treatment = source.columns[column.name].domain, column.treatment
-    if isinstance(treatment, Generalize):
-        return _generalized(declared, treatment)
-    return declared if treatment.kind in {"keep", "code"} else {}
-
-
-def _generalized(declared: dict[str, Any], treatment: Generalize) -> dict[str, Any]:
-    """A declared domain after a generalization: prefixes of its categories, bins between its bounds."""
-    if treatment.prefix is not None and "categories" in declared:
-        return {"categories": tuple(dict.fromkeys(str(name)[: treatment.prefix] for name in declared["categories"]))}
-    if treatment.width is not None and "bounds" in declared:
-        low, high = (treatment.width * math.floor(bound / treatment.width) for bound in declared["bounds"])
-        return {"bounds": (low, high)}
-    if treatment.date is not None and "bounds" in declared:
-        first, last = (as_instant(bound) for bound in declared["bounds"])
-        if first is not None and last is not None:
-            months = {"year": 1, "quarter": first.month - (first.month - 1) % 3, "month": first.month}
-            return {"bounds": (first.replace(month=months[treatment.date], day=1).date(), last.date())}
-    return {}
-
-
-def _storable(kind: str) -> str:
-    """A type that survives Parquet unchanged."""
-    return {"HUGEINT": "DOUBLE", "UHUGEINT": "DOUBLE"}.get(kind, kind)
-
-
-def _anonymize(
-    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
-) -> dict[str, Any]:
-    if product.anonymize is None:
-        raise SourceError(f"product {product.name} has no `anonymize`")
-    columns = [
-        AnonymizedColumn(
-            name=column.name,
-            data_type=column.data_type,
-            role=column.role,
-            bounds=source.columns[column.name].bounds if column.name in source.columns else None,
-        )
-        for column in policy
-    ]
-    rows = without_rare_text(con, policy, product.anonymize.k)
-    result = anonymize(con, rows, columns, product.anonymize, "out.data")
-    return result.model_dump(mode="json")
-
-
-def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], least: int) -> str:
-    """SQL for the fitted rows, with text that fewer than ``least`` units hold withheld.
-
-    A word that one person alone has (a misspelt occupation, a rare diagnosis) would name its owner in real rows,
-    whatever else was generalized. Fakes and pseudonyms are unique by design and stand for no word of the source.
-    """
-    rows = fitted_rows([*(column.name for column in policy), "__unit"])
-    kinds = dict(columns_of(con, rows))
-    invented = {column.name for column in policy if column.treatment.kind in {"fake", "pseudonymize"}}
-    chosen = []
-    for index, column in enumerate(column.name for column in policy):
-        name = quote(column)
-        if kinds[column] != "VARCHAR" or column in invented:
-            chosen.append(name)
-            continue
-        con.execute(
-            f"CREATE TEMP TABLE common_{index} AS SELECT {name} AS word FROM {rows} WHERE {name} IS NOT NULL"
-            f" GROUP BY {name} HAVING count(DISTINCT __unit) >= {least}"
-        )
-        chosen.append(f"CASE WHEN {name} IN (SELECT word FROM common_{index}) THEN {name} END AS {name}")
-    return f"(SELECT {', '.join(chosen)}, __unit FROM {rows})"
-
-
-def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[TreatedColumn]) -> dict[str, Any]:
-    """De-identified rows of a share of the units, in an order that tells nothing of the source's."""
-    if product.rows is None:
-        raise SourceError(f"product {product.name} has no `rows`")
-    chosen = ", ".join(quote(column.name) for column in policy)
-    con.execute(
-        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare)} AS {ROW}"
-        " WHERE keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < ?"
-        f" ORDER BY keyed_int('shuffle', {whole_row()})",
-        [product.rows.share],
-    )
-    return {"share": product.rows.share}
+        check_declarations(con, source, product, policy)
 
 
 def _point(platform: Platform, name: str, release_id: str) -> None:
@@ -463,7 +285,7 @@ def _lineage(source: Source, product: Product, columns: list[str]) -> dict[str, 
     """What each column is made from; figures and their errors are made from every column that is read."""
     key = f"deidentified/{source.name}"
     if product.statistics is None:
-        return {column: ((key, column),) for column in columns}
+        return {column: ((key, column),) for column in columns if product.width is None or column != COMBINATION}
     groups = {called: ((key, name),) for name, called in group_names(product.statistics).items()}
     every = tuple((key, name) for name in product.columns)
     return {column: groups.get(column, every) for column in columns}
@@ -472,10 +294,7 @@ def _lineage(source: Source, product: Product, columns: list[str]) -> dict[str, 
 __all__ = [
     "RELATION",
     "attach_staged",
-    "bounded_rows",
     "current_release",
-    "figure_rows",
-    "fitted_rows",
     "identify_release",
     "product_policy",
     "release_key",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property, reduce
+from functools import cached_property
+from math import comb
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from synth_assets.accounting import Budget, Share
-from synth_assets.accounting.budget import NOTHING, Total, check_cost, exact
+from synth_assets.accounting.budget import check_cost
 from synth_assets.anonymity import Anonymize
 from synth_assets.classification.vocabulary import EntityType, Role
 from synth_assets.deidentification import RecordCondition, Treatment
@@ -28,6 +29,8 @@ from synth_assets.ingestion import SourceFormat
 from synth_assets.messages import explain, join, nearest
 from synth_assets.statistics import Statistics
 from synth_assets.synthesis import AnySynthesizer
+from synth_assets.synthesis.buckets import COMBINATION
+from synth_assets.synthesis.diffix import MAX_TABLES
 
 Name = Annotated[str, Field(pattern=r"^[a-z](_?[a-z0-9])*_?$", max_length=60)]
 """Names of sources, consumers and products become folder names and asset keys; ``__`` joins two of them."""
@@ -70,6 +73,7 @@ class Source(_Block):
         max_rows_per_unit: rows of one unit that a differentially private product may read.
         control: share of units split off by keyed hash, never fitted, against which attacks are judged.
         budget: the ceiling; needed by differentially private products.
+        max_heuristic_releases: tables that products without a formal guarantee may have, over all time.
         suppress_records: rows that no product may hold.
         people: the source that lists the units of this one, where that is another; fakes take the gender from it.
     """
@@ -81,6 +85,7 @@ class Source(_Block):
     max_rows_per_unit: int = Field(default=1, ge=1, le=10_000)
     control: float = Field(default=0.1, gt=0, le=0.5)
     budget: Budget | None = None
+    max_heuristic_releases: int = Field(default=200, ge=0)
     columns: Mapping[str, ColumnDecision] = {}
     suppress_records: tuple[RecordCondition, ...] = ()
     people: Name | None = None
@@ -157,9 +162,25 @@ class Product(_Block):
             raise ValueError(f"target ({self.target}) must be one of the product's columns; add it to `columns`")
         if self.size is not None and self.synthesizer is None:
             raise ValueError("size is for synthesized tables; remove it, or use `rows: {share: ...}`")
+        if self.width is not None:
+            self._check_combinations(self.width)
         if self.target is not None and self.synthesizer is not None:
             object.__setattr__(self, "synthesizer", _aimed(self.synthesizer, self.target))
         return self
+
+    def _check_combinations(self, width: int) -> None:
+        tables = comb(len(self.columns), width)
+        if not 1 <= tables <= MAX_TABLES:
+            raise ValueError(
+                f"synthesizer.combinations ({width}) makes {tables} tables of {len(self.columns)} columns; list at "
+                f"least {width} columns, and so few that there are at most {MAX_TABLES} tables"
+            )
+        if COMBINATION in (name.lower() for name in self.columns):
+            raise ValueError(
+                f"columns must not list `{COMBINATION}`, which a table of combinations has itself; leave it out"
+            )
+        if self.target is not None:
+            raise ValueError("target is for one table; remove it, as every combination serves the same")
 
     def _follow_statistics(self, needed: tuple[str, ...]) -> None:
         """A product of figures reads the columns that they are made from, and no other."""
@@ -171,6 +192,15 @@ class Product(_Block):
         if self.target is not None:
             raise ValueError("target is for tables of rows; remove it, as figures train no model")
         object.__setattr__(self, "columns", needed)
+
+    @property
+    def width(self) -> int | None:
+        """Of how many columns each of its tables is, where it asks for all combinations; None for one table."""
+        return getattr(self.synthesizer, "combinations", None)
+
+    def tables(self, columns: int) -> int:
+        """How many tables it has, of so many columns that are left to it."""
+        return 1 if self.width is None else max(1, comb(columns, self.width))
 
     @property
     def kind(self) -> str:
@@ -336,44 +366,6 @@ def direct_identifiers(source: Source, columns: tuple[str, ...]) -> list[str]:
         if role == "direct_identifier" or (role is None and source.is_unit(name)):
             found.append(name)
     return found
-
-
-def check_budgets(spec: Spec) -> list[str]:
-    """What of the products' costs can never fit: against the sources' ceilings and the consumers' shares.
-
-    These are no errors of the spec's form: a run still makes the other products, and the ledger refuses these.
-    """
-    problems = [problem for source in spec.sources if (problem := _check_sum(spec, source)) is not None]
-    for consumer, product in spec.products():
-        budget = spec.source(product.source).budget
-        if budget is None:
-            continue
-        place = f"consumers.{consumer.name}.products.{product.name}.{product.kind}"
-        limits = {f"sources.{product.source}.budget": budget}
-        if consumer.budget is not None:
-            limits[f"consumers.{consumer.name}.budget"] = consumer.budget.under(budget)
-        for name, limit in limits.items():
-            for part, cost, most in zip(
-                ("epsilon", "delta"), product.cost(), (limit.epsilon, limit.delta), strict=True
-            ):
-                if cost > most:
-                    problems.append(
-                        f"{place}.{part} ({cost:g}) is above {name}.{part} ({most:g}); lower it, or raise the ceiling"
-                    )
-    return problems
-
-
-def _check_sum(spec: Spec, source: Source) -> str | None:
-    """One release of each of a source's products must fit under its ceiling."""
-    costs = [Total(exact(e), exact(d)) for _, p in spec.products() if p.source == source.name for e, d in [p.cost()]]
-    planned = reduce(Total.plus, costs, NOTHING)
-    if source.budget is None or planned.fits(source.budget.exactly()):
-        return None
-    return (
-        f"sources.{source.name}.budget (epsilon {source.budget.epsilon:g}, delta {source.budget.delta:g}) is below "
-        f"what its products ask for together (epsilon {float(planned.epsilon):g}, delta {float(planned.delta):.3g}); "
-        "lower their shares, or raise the ceiling"
-    )
 
 
 def _keeps(treatment: Treatment | None) -> bool:

@@ -48,7 +48,8 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     """Quality and risk from the certificate of what is staged, and where its published table is."""
     try:
         key = release_key(name, current_release(warehouse, name))
-        digest = read_meta(warehouse, key)["digest"]
+        facts = read_meta(warehouse, key)
+        digest, combinations = facts["digest"], facts["made"].get("combinations")
     except SourceError:
         return "-", "-", "not made"
     certificate = find_certificate(ledger, name, product, digest)
@@ -60,6 +61,7 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     if certificate.passed and published is not None and published.digest == digest:
         consumer, table = name.split("/")
         where = f"published/{consumer}/{consumer}.duckdb: {table}"
+        where += f" ({len(combinations)} tables)" if combinations else ""
     if product.statistics is not None:
         off = values.get("relative_error")
         return "not measured" if off is None else f"{off:.1%} off", "no rows", where

@@ -57,3 +57,21 @@ def test_a_source_that_was_never_charged_stands_at_its_ceiling(tmp_path: Path) -
         "remaining": {"epsilon": 4.0, "delta": 1e-6},
         "charges": [],
     }
+
+
+def test_heuristic_tables_are_planned_and_bounded(tmp_path: Path) -> None:
+    """Three pairs and a table of k-anonymous rows are four tables."""
+    pairs = product("p", "sex, town, pay").replace(
+        "{method: independent, epsilon: 1.0}", "{method: diffix, combinations: 2}"
+    )
+    rows = "      - {name: rows, source: people, columns: [sex, town], anonymize: {k: 3}}\n"
+    spec = spec_of(tmp_path, pairs + rows + one("dp"))
+    planned = plan(spec, None, None, START)
+    assert [release["tables"] for release in planned["releases"]] == [3, 1, 0]
+    assert planned["heuristic"] == [{"source": "people", "most": 200, "made": 0, "planned": 4, "fits": True}]
+    (tmp_path / "synth.yaml").write_text(
+        (tmp_path / "synth.yaml").read_text().replace("control: 0.2", "control: 0.2\n    max_heuristic_releases: 3")
+    )
+    strict = plan(load_spec(tmp_path / "synth.yaml", {}), None, None, START)
+    assert over_ceiling(strict) == ["source people's heuristic releases (max_heuristic_releases)"]
+    assert plan(spec_of(tmp_path, product("dp")), None, None, START)["heuristic"] == []

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from synth_assets.deidentification import TreatedColumn, parse_treatment
-from synth_assets.release import _still_true, bounded_rows, without_rare_text
+from synth_assets.products import _still_true, bounded_rows, without_rare_text
 from synth_assets.spec import Source
 from synth_assets.storage import install_keys
 

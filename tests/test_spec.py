@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth_assets.errors import SpecError
-from synth_assets.spec import Spec, check_budgets, load_spec, parse_spec
+from synth_assets.planning import check_budgets
+from synth_assets.spec import Spec, load_spec, parse_spec
 from synth_assets.synthesis import AIM
 
 ROOT = Path(__file__).parent.parent

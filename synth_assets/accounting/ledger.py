@@ -108,18 +108,22 @@ class Ledger:
         at: str,
         run_id: str,
         consumer_share: Share | None = None,
+        most_heuristic: int | None = None,
     ) -> Charge:
         """Charge an event to a source, on disk before this returns, or change nothing at all.
 
         The share bounds what the consumer's products may charge this source; the ceiling bounds all of them.
+        ``most_heuristic`` bounds the tables of the source's heuristic releases, of all consumers and all time.
 
         Raises:
-            BudgetExceeded: the source's ceiling or the consumer's share has no room.
+            BudgetExceeded: the source's ceiling or the consumer's share has no room, or there are too many tables.
             LedgerError: a differentially private event for a source without a ceiling.
         """
         if event.cost() != NOTHING:
             import diffprivlib  # noqa: F401 - slow, so it is loaded before others are kept waiting
         with writing(self.path) as con:
+            if event.guarantee == "heuristic" and most_heuristic is not None:
+                _require_tables(source, _heuristic_tables(con, source), event.tables, most_heuristic)
             body = _weigh(con, source, consumer, event, consumer_share)
             facts = {"asset": asset, "product": product, "event": event.model_dump(), **body}
             entry = append(
@@ -245,6 +249,11 @@ class Ledger:
         """Return what one consumer's products were charged of a source."""
         with connect(self.path) as con:
             return _spent(con, source, consumer)
+
+    def heuristic_tables(self, source: str) -> int:
+        """Return how many tables the heuristic releases of a source have, over all time."""
+        with connect(self.path) as con:
+            return _heuristic_tables(con, source)
 
     def remaining(self, source: str) -> Spend:
         """Return what one more charge may cost; never more than fits, and zero under a lowered ceiling.
@@ -382,6 +391,24 @@ def _require_room(whose: str, ceiling: Total, spent: Total, cost: Total) -> None
     raise BudgetExceeded(
         f"the budget of {whose} has no room, in (epsilon, delta): {figures}; nothing was charged, and no later tick "
         "of a schedule will find room: lower the request, or raise the ceiling in the spec knowingly"
+    )
+
+
+def _heuristic_tables(con: sqlite3.Connection, source: str) -> int:
+    counted = (
+        "SELECT coalesce(sum(coalesce(json_extract(body, '$.event.tables'), 1)), 0) FROM entries"
+        " WHERE kind = 'charge' AND source = ? AND json_extract(body, '$.event.guarantee') = 'heuristic'"
+    )
+    return int(con.execute(counted, (source,)).fetchone()[0])
+
+
+def _require_tables(source: str, made: int, asked: int, most: int) -> None:
+    if made + asked <= most:
+        return
+    raise BudgetExceeded(
+        f"source {source} has no room for heuristic releases, in tables: requested {asked}, made {made}, remaining "
+        f"{max(0, most - made)}, the most {most}; nothing was made, and no later tick of a schedule will find room: "
+        f"ask for fewer tables, or raise sources.{source}.max_heuristic_releases knowingly"
     )
 
 

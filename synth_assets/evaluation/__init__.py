@@ -1,12 +1,13 @@
 """Measuring a staged product: how alike it is, what models and attackers learn from it, and the verdict."""
 
-from synth_assets.evaluation.attacks import Effort
+from synth_assets.evaluation.attacks import FALSE_ALARM, Effort
 from synth_assets.evaluation.evaluation import Evaluation, Limits, evaluate
 from synth_assets.evaluation.plots import criteria_plot, score_plot
-from synth_assets.evaluation.report import render_report
-from synth_assets.evaluation.verdict import Acceptance, Criterion, Verdict
+from synth_assets.evaluation.report import render_combinations, render_report
+from synth_assets.evaluation.verdict import Acceptance, Criterion, Verdict, worst_of
 
 __all__ = [
+    "FALSE_ALARM",
     "Acceptance",
     "Criterion",
     "Effort",
@@ -15,6 +16,8 @@ __all__ = [
     "Verdict",
     "criteria_plot",
     "evaluate",
+    "render_combinations",
     "render_report",
     "score_plot",
+    "worst_of",
 ]

@@ -32,7 +32,10 @@ LEAST_UNITS = 20
 
 
 class Effort(BaseModel):
-    """How hard the attacks try: predicates a kind, people attacked, synthetic rows searched, columns a predicate."""
+    """How hard the attacks try: predicates a kind, people attacked, synthetic rows searched, columns a predicate.
+
+    ``alarms``: the probability that they fail a product that leaks nothing, all together.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +43,7 @@ class Effort(BaseModel):
     people: int = Field(default=500, ge=1)
     product_rows: int = Field(default=20_000, ge=1)
     width: int = Field(default=3, ge=1)
+    alarms: float = Field(default=FALSE_ALARM, gt=0, lt=1)
 
 
 class Attack(BaseModel):
@@ -106,7 +110,7 @@ def attack_product(
         scores = {name: RiskScore(name=name, value=value, reason=reason) for name in RISKS}
     else:
         found, reasons = _run(tables, known, quasi if not coarse else [], secrets, effort, seed)
-        scores = _score(found, reasons)
+        scores = _score(found, reasons, effort.alarms)
     return Attacks(**scores, known=tuple(names[k] for k in known), generalized=coarse)
 
 
@@ -185,9 +189,9 @@ def _search(
     return trials
 
 
-def _score(trials: list[Trial], reasons: dict[RiskName, str]) -> dict[RiskName, RiskScore]:
+def _score(trials: list[Trial], reasons: dict[RiskName, str], alarms: float) -> dict[RiskName, RiskScore]:
     """Turn counts into risks. The false alarms are shared out equally among all attacks (Bonferroni)."""
-    attacks = [_judge(trial, FALSE_ALARM / len(trials)) for trial in trials]
+    attacks = [_judge(trial, alarms / len(trials)) for trial in trials]
     scores = {}
     for name in RISKS:
         own = tuple(attack for attack in attacks if attack.name == name)

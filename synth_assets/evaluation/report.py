@@ -8,16 +8,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import duckdb
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from synth_assets.evaluation.attacks import FALSE_ALARM, RISKS
 from synth_assets.evaluation.distributions import read_distributions
 from synth_assets.evaluation.evaluation import Evaluation
 from synth_assets.evaluation.plots import NAMES, pictures
+from synth_assets.evaluation.verdict import SCORES, Verdict
 
 MEANINGS = {
     "column_shapes": "How alike the distributions of single columns are; 1 is the same.",
@@ -43,17 +43,12 @@ def render_report(
     are shown as a table; a text with ``;`` becomes a list (the treatments of the columns).
     """
     drawn = pictures(evaluation, read_distributions(con, real, synthetic, evaluation.columns))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(share=_share, embed=_embed)
-    template = environment.from_string(
-        files("synth_assets.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
-    )
-    html = template.render(
+    html = _template("report.html.j2").render(
         title=title,
         e=evaluation,
         facts={name: [part.strip() for part in text.split(";") if part.strip()] for name, text in facts.items()},
         drawn=drawn,
-        tiles=_tiles(evaluation),
+        tiles=_tiles(evaluation.verdict),
         risks=[getattr(evaluation.attacks, name) for name in RISKS],
         names=NAMES,
         meanings=MEANINGS,
@@ -63,19 +58,57 @@ def render_report(
     return html, json.dumps(document, indent=1, ensure_ascii=False)
 
 
-def _tiles(evaluation: Evaluation) -> list[dict[str, Any]]:
+def render_combinations(
+    evaluations: Mapping[str, Evaluation],
+    pages: Mapping[str, str],
+    verdict: Verdict,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+) -> tuple[str, str]:
+    """The report of a product of several tables as (HTML, JSON): the verdict, every table's scores, and ``pages``.
+
+    ``pages`` are the reports of some of the tables, to be opened on the page.
+    """
+    html = _template("combinations.html.j2").render(
+        title=title,
+        verdict=verdict,
+        tiles=_tiles(verdict),
+        tables=evaluations,
+        pages=pages,
+        facts=facts,
+        names=NAMES,
+        criteria=[criterion.name for criterion in verdict.criteria],
+    )
+    tables = {name: evaluation.model_dump(mode="json") for name, evaluation in evaluations.items()}
+    document = {"title": title, "facts": dict(facts), "verdict": verdict.model_dump(mode="json"), "tables": tables}
+    return html, json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def _template(name: str) -> Template:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=PackageLoader("synth_assets", "evaluation"),
+    )
+    environment.filters.update(share=_share, embed=_embed)
+    return environment.get_template(name)
+
+
+def _tiles(verdict: Verdict) -> list[dict[str, Any]]:
     """One tile a criterion."""
-    quality = {"column_shapes", "pair_trends"}
     return [
         {
             "name": NAMES[c.name],
             "value": _share(c.value),
-            "bound": f"{'at least' if c.name in quality else 'at most'} {c.threshold:g}",
+            "bound": f"{'at least' if c.name in SCORES else 'at most'} {c.threshold:g}",
             "passed": c.passed,
             "reason": c.reason,
             "meaning": MEANINGS[c.name],
         }
-        for c in evaluation.verdict.criteria
+        for c in verdict.criteria
     ]
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth_assets.evaluation.attacks import FALSE_ALARM, RiskScore
+
+SCORES = ("column_shapes", "pair_trends")
+"""The criteria whose threshold is a lower bound; of all others it is an upper one."""
 
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
@@ -104,3 +109,25 @@ def judge_risk(score: RiskScore, threshold: float) -> Criterion:
 def decide(criteria: list[Criterion]) -> Verdict:
     """The verdict over all criteria; none at all is a failure."""
     return Verdict(passed=bool(criteria) and all(c.passed for c in criteria), criteria=tuple(criteria))
+
+
+def worst_of(verdicts: Mapping[str, Verdict]) -> Verdict:
+    """The verdict over several tables of one product: each criterion as the table has it that is worst there.
+
+    A table that fails is worse than any that passes; then the nearer to the threshold, or the further beyond it.
+    """
+    found: dict[str, tuple[tuple[bool, float], Criterion]] = {}
+    for table, verdict in verdicts.items():
+        for criterion in verdict.criteria:
+            score = math.inf if criterion.value is None else _shortfall(criterion)
+            named = criterion.model_copy(update={"reason": f"{table}: {criterion.reason}"})
+            rank = (not criterion.passed, score)
+            if criterion.name not in found or rank > found[criterion.name][0]:
+                found[criterion.name] = rank, named
+    return decide([criterion for _, criterion in found.values()])
+
+
+def _shortfall(criterion: Criterion) -> float:
+    """How far a value lies on the wrong side of its threshold; negative on the right side."""
+    beyond = (criterion.value or 0.0) - criterion.threshold
+    return -beyond if criterion.name in SCORES else beyond

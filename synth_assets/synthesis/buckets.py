@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -39,8 +40,15 @@ class Part:
         return rng.permutation(chosen)
 
 
+COMBINATION = "combination"
+"""The column that says of which combination of columns a row tells, where a model holds several."""
+
+
 class BucketFacts(BaseModel):
-    """All of a bucket model that is not an array."""
+    """All of a bucket model that is not an array.
+
+    ``apart``: every cluster is a table of its own, and none is stitched to another.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,19 +58,24 @@ class BucketFacts(BaseModel):
     decoders: tuple[Decoder, ...]
     clusters: tuple[Cluster, ...]
     roots: tuple[tuple[float, float], ...]
+    apart: bool = False
 
     @classmethod
-    def of_nothing(cls, fields: list[Field], charge: Charge) -> Self:
+    def of_nothing(cls, fields: list[Field], charge: Charge, clusters: tuple[Cluster, ...], apart: bool) -> Self:
         """The facts of a model that may tell nothing at all."""
-        nothing = tuple(Numbers(null=0.0, whole=True) for _ in fields)
-        roots = tuple((0.0, 1.0) for _ in fields)
         return cls(
-            method=charge.mechanism, charge=charge, fields=tuple(fields), decoders=nothing, clusters=(), roots=roots
+            method=charge.mechanism,
+            charge=charge,
+            fields=tuple(fields),
+            decoders=tuple(Numbers(null=0.0, whole=True) for _ in fields),
+            clusters=clusters,
+            roots=tuple((0.0, 1.0) for _ in fields),
+            apart=apart,
         )
 
 
 class BucketModel(Model):
-    """Buckets of one or more clusters of columns, stitched together when rows are drawn."""
+    """Buckets of clusters of columns: stitched together when rows are drawn, or a table each."""
 
     sign: ClassVar[str] = "buckets"
 
@@ -100,23 +113,53 @@ class BucketModel(Model):
     @property
     def rows(self) -> int:
         """The noisy number of rows that the first cluster's buckets stand for."""
-        return int(self._parts[0].rows.sum()) if self._parts else 0
+        return self._size(0)
+
+    @property
+    def combinations(self) -> tuple[tuple[str, ...], ...]:
+        """The columns of each table, where the model holds several; else nothing."""
+        facts = self._bucket_facts
+        return tuple(tuple(facts.fields[i].name for i in c.columns) for c in facts.clusters) if facts.apart else ()
 
     def sample(self, n: int | None = None, *, rng: np.random.Generator | None = None) -> pd.DataFrame:
-        """As :meth:`Model.sample`. Columns that nothing may be told of are null, or zero where there is no null."""
+        """As :meth:`Model.sample`. Columns that nothing may be told of are null, or zero where there is no null.
+
+        Of several tables, all stand below one another, ``n`` rows of each: a first column ``combination`` names the
+        columns that a row tells of, and the others are missing.
+        """
         import pandas as pd
 
-        size = self.rows if n is None else n
-        if size < 0:
-            raise ValueError(f"n ({size}) must not be negative")
         source = np.random.default_rng() if rng is None else rng
-        facts = self._bucket_facts
+        if self.combinations:
+            tables = [self.sample_combination(place, n, rng=source) for place in range(len(self.combinations))]
+            named = [
+                table.assign(**{COMBINATION: label_combination(columns)})
+                for columns, table in zip(self.combinations, tables, strict=True)
+            ]
+            order = [COMBINATION, *(field.label for field in self._bucket_facts.fields)]
+            return pd.concat(named, ignore_index=True)[order]
+        facts, size = self._bucket_facts, _required(self.rows if n is None else n)
         drawn = [self._draw(place, size, source) for place in range(len(self._parts))]
         whole = [not isinstance(d, Numbers) or d.whole for d in facts.decoders]
         table = stitch(facts.clusters, drawn, facts.roots, whole, size, source)
-        columns = [self._series(i, table, size) for i in range(len(facts.fields))]
-        frame = pd.concat(columns, axis=1)
-        return frame.set_axis([field.label for field in facts.fields], axis=1)
+        return self._frame(range(len(facts.fields)), table, size)
+
+    def sample_combination(
+        self, place: int, n: int | None = None, *, rng: np.random.Generator | None = None
+    ) -> pd.DataFrame:
+        """Rows of one table alone: that of ``combinations[place]``; as many as its buckets stand for without ``n``."""
+        size = _required(self._size(place) if n is None else n)
+        table = self._draw(place, size, np.random.default_rng() if rng is None else rng) if self._parts else {}
+        return self._frame(self._bucket_facts.clusters[place].columns, table, size)
+
+    def _size(self, place: int) -> int:
+        return int(self._parts[place].rows.sum()) if self._parts else 0
+
+    def _frame(self, columns: Sequence[int], table: Microtable, size: int) -> pd.DataFrame:
+        import pandas as pd
+
+        frame = pd.concat([self._series(i, table, size) for i in columns], axis=1)
+        return frame.set_axis([self._bucket_facts.fields[i].label for i in columns], axis=1)
 
     def _draw(self, place: int, size: int, rng: np.random.Generator) -> Microtable:
         """Rows of one cluster: positions, and texts where positions do not tell them."""
@@ -160,11 +203,22 @@ class BucketModel(Model):
     def read(cls, arrays: Any) -> Self:
         """The model in the arrays that :meth:`save` wrote."""
         facts = TypeAdapter(BucketFacts).validate_json(bytes(arrays["facts"]))
-        parts = (Part(*(arrays[f"{name}_{i}"] for name in _ARRAYS)) for i in range(len(facts.clusters)))
-        return cls(facts, tuple(parts))
+        known = [i for i in range(len(facts.clusters)) if f"{_ARRAYS[0]}_{i}" in arrays]
+        return cls(facts, tuple(Part(*(arrays[f"{name}_{i}"] for name in _ARRAYS)) for i in known))
 
 
 _ARRAYS = ("low", "high", "rows")
+
+
+def label_combination(columns: Sequence[str]) -> str:
+    """What the column ``combination`` holds for the rows of these columns."""
+    return " x ".join(columns)
+
+
+def _required(size: int) -> int:
+    if size < 0:
+        raise ValueError(f"n ({size}) must not be negative")
+    return size
 
 
 def _parsed(field: Field, texts: NDArray[Any], missing: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

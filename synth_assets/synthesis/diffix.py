@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from uuid import uuid4
@@ -25,7 +26,7 @@ from synth_assets.mechanisms import DiscreteGaussian, NoiseSource, NoNoise, nois
 from synth_assets.synthesis.allowance import Charge
 from synth_assets.synthesis.attributes import Attribute
 from synth_assets.synthesis.base import Guarantee, Synthesizer
-from synth_assets.synthesis.buckets import BucketFacts, BucketModel, Part
+from synth_assets.synthesis.buckets import BucketFacts, BucketModel, Part, label_combination
 from synth_assets.synthesis.learning import declared
 from synth_assets.synthesis.schema import Field
 from synth_assets.synthesis.table import Rows, opened
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from synth_assets.synthesis.table import Table
 
 
+MAX_TABLES = 1000
+"""Tables that one fit makes at the most."""
+
+
 class Diffix(Synthesizer):
     """SynDiffix: microdata drawn from the buckets of trees over few columns.
 
@@ -44,6 +49,7 @@ class Diffix(Synthesizer):
     ``least_units``: buckets of fewer units are never shown (and of a few more only by chance). ``noise``: the standard
     deviation of each of the two layers, in rows of a typical unit. ``safe``: columns whose values may be shown whoever
     has them (a public list of codes, say). ``target``: in a wide table, the column whose relations matter most.
+    ``combinations``: a table for every so many columns instead of one table for all, from shared trees.
     """
 
     guarantee: ClassVar[Guarantee] = "heuristic"
@@ -52,6 +58,7 @@ class Diffix(Synthesizer):
     noise: float = Setting(default=1.0, ge=1)
     safe: tuple[str, ...] = ()
     target: str | None = None
+    combinations: int | None = Setting(default=None, ge=1, le=4)
 
     def cost(self) -> tuple[float, float]:
         """Nothing that differential privacy could count; the ledger notes a heuristic release."""
@@ -114,12 +121,14 @@ class Diffix(Synthesizer):
         charge = Charge(mechanism=self.method, epsilon=0, delta=0, rows_per_unit=rows_per_unit, seeded=seeded)
         safe = set(_places(tuple(fields), self.safe, "safe"))
         target = _places(tuple(fields), (self.target,), "target")[0] if self.target is not None else None
+        apart = self.combinations is not None
+        clusters = self._apart(fields) if apart else ()
         if read.encoded.people.total == 0:
-            return BucketModel(BucketFacts.of_nothing(fields, charge), ())
+            return BucketModel(BucketFacts.of_nothing(fields, charge, clusters, apart), ())
         forest = Forest(read.encoded, Bucketization(), tuple(i in safe for i in range(len(fields))))
-        clusters = choose_clusters(forest, Clustering(), target)
-        rng = read.encoded.people.salt.generator("flatten")
-        parts = tuple(Part(*flatten(harvest(forest, cluster.columns), rng)) for cluster in clusters)
+        clusters = clusters or choose_clusters(forest, Clustering(), target)
+        salt = read.encoded.people.salt
+        parts = tuple(Part(*flatten(harvest(forest, c.columns), salt.generator("flatten"))) for c in clusters)
         decoders = tuple(_decoder(forest, i, fields[i], known[i], read, clusters, parts) for i in range(len(fields)))
         roots = [forest.tree((i,)) for i in range(len(fields))]
         facts = BucketFacts(
@@ -129,8 +138,27 @@ class Diffix(Synthesizer):
             decoders=decoders,
             clusters=clusters,
             roots=tuple((float(tree.low[0, 0]), float(tree.high[0, 0])) for tree in roots),
+            apart=apart,
         )
         return BucketModel(facts, parts)
+
+    def _apart(self, fields: list[Field]) -> tuple[Cluster, ...]:
+        """Every combination of columns, as a cluster that stands alone.
+
+        Raises:
+            DomainError: there are fewer columns, too many tables, or tables that would be called the same.
+        """
+        width = self.combinations or 1
+        groups = list(combinations(range(len(fields)), width))
+        if not 1 <= len(groups) <= MAX_TABLES:
+            raise DomainError(
+                f"diffix: combinations ({width}) makes {len(groups)} tables of {len(fields)} columns; there must be at "
+                f"least one and at most {MAX_TABLES}, so list other columns"
+            )
+        labels = {label_combination([fields[i].name for i in group]) for group in groups}
+        if len(labels) < len(groups):
+            raise DomainError("diffix: two combinations would have the same name; rename the columns that hold ` x `")
+        return tuple(Cluster(columns=group) for group in groups)
 
 
 def _decoder(

@@ -188,3 +188,20 @@ def test_names_and_texts_may_hold_anything(ledger: Ledger) -> None:
     charge(ledger, 0, event=event, release_id=unit)
     assert ledger.charges("patients")[0].event == event
     assert ledger.verify() == []
+
+
+def test_heuristic_tables_are_counted_and_bounded(ledger: Ledger) -> None:
+    """A release of several tables counts as so many; one that does not fit leaves the ledger as it was."""
+    pairs = Event(mechanism="diffix", guarantee="heuristic", columns=("a", "b", "c"), tables=3)
+    charge(ledger, 0, event=pairs, most_heuristic=5)
+    assert ledger.heuristic_tables("patients") == 3
+    before = ledger.charges("patients")
+    assert before[0].event.columns == ("a", "b", "c")
+    with pytest.raises(BudgetExceeded, match="requested 3, made 3, remaining 2, the most 5"):
+        charge(ledger, 0, release_id="r2", event=pairs, most_heuristic=5)
+    assert ledger.charges("patients") == before
+    single = Event(mechanism="k_anonymity", guarantee="heuristic")
+    charge(ledger, 0, release_id="r3", event=single, most_heuristic=4)
+    assert ledger.heuristic_tables("patients") == 4
+    assert ledger.heuristic_tables("visits") == 0
+    assert ledger.verify() == []

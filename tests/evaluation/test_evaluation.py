@@ -13,7 +13,7 @@ from synth_assets.domain import Domain
 from synth_assets.evaluation import Acceptance, Evaluation, evaluate
 from synth_assets.evaluation.quality import score_quality
 from synth_assets.evaluation.tables import side_by_side
-from synth_assets.evaluation.verdict import decide, judge_score
+from synth_assets.evaluation.verdict import Criterion, Verdict, decide, judge_score, worst_of
 from synth_assets.synthesis import MST
 from tests.evaluation.tables import PEOPLE, make, people
 
@@ -218,3 +218,22 @@ def test_a_verdict_needs_a_criterion_and_a_measured_value() -> None:
     assert not judge_score("column_shapes", None, 0.0, None).passed
     assert judge_score("column_shapes", 0.7, 0.7, None).passed
     assert not judge_score("column_shapes", 0.69, 0.7, None).passed
+
+
+def test_a_product_of_several_tables_is_as_good_as_the_worst() -> None:
+    """A failure outranks any value; else what is nearest to its threshold, scores from above and risks from below."""
+
+    def verdict(shapes: float, risk: float | None, passed: bool = True) -> Verdict:
+        low = judge_score("column_shapes", shapes, 0.7, None)
+        high = Criterion(name="linkability", value=risk, threshold=0.2, passed=passed, reason="why")
+        return decide([low, high])
+
+    found = worst_of({"a": verdict(0.9, 0.1), "b": verdict(0.8, 0.3), "c": verdict(0.95, 0.25, passed=False)})
+    assert not found.passed
+    assert [(c.name, c.value, c.reason.split(":")[0]) for c in found.criteria] == [
+        ("column_shapes", 0.8, "b"),
+        ("linkability", 0.25, "c"),
+    ]
+    assert worst_of({"a": verdict(0.9, 0.1), "b": verdict(0.8, 0.05)}).criteria[1].value == 0.1
+    assert worst_of({"a": verdict(0.9, 0.1), "b": verdict(0.8, None, passed=False)}).criteria[1].value is None
+    assert not worst_of({}).passed

@@ -11,7 +11,7 @@ from synth_assets.deidentification import Keep, TreatedColumn
 from synth_assets.errors import SourceError
 from synth_assets.ingestion import SourceFormat, ingest
 from synth_assets.ingestion.relation import RESERVED
-from synth_assets.release import bounded_rows, without_rare_text
+from synth_assets.products import bounded_rows, without_rare_text
 from synth_assets.storage import ROW, install_keys, table_digest
 
 NAMES = ("t", "T", "d", "data", "row", "val", "hashed", "h")

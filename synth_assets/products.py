@@ -1,0 +1,258 @@
+"""How the table of a product is made from treated rows: by a synthesizer, as figures, k-anonymous, or as they are.
+
+Each kind reads the rows that it may read and no others: the control sample is never fitted, a unit has at most so many
+rows, and a domain holds only what the spec declares and a treatment leaves true. What does not belong here: what a
+release is, what it costs, whether it was made before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from synth_assets.anonymity import AnonymizedColumn, anonymize
+from synth_assets.deidentification import Generalize, TreatedColumn
+from synth_assets.domain import Domain, as_instant
+from synth_assets.errors import PublicationRefused, SourceError
+from synth_assets.spec import Product, Source
+from synth_assets.statistics import Statistics, check_figures
+from synth_assets.storage import ROW, columns_of, literal, quote, whole_row
+from synth_assets.synthesis import Diffix, Model
+from synth_assets.synthesis.buckets import COMBINATION, BucketModel, label_combination
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def make_table(
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn], salt: bytes
+) -> dict[str, Any]:
+    """Make ``out.data`` of the treated rows in ``d.data``, and return what the method says of it.
+
+    ``salt`` is what the noise of ``diffix`` sticks to.
+    """
+    if product.synthesizer is not None:
+        return _synthesize(con, source, product, policy, salt)
+    if product.statistics is not None:
+        return _tell(con, source, product.statistics, policy)
+    if product.anonymize is not None:
+        return _anonymize(con, source, product, policy)
+    return _take_rows(con, product, policy)
+
+
+def check_declarations(
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
+) -> None:
+    """Whether the product can be made of the columns as they are declared; reads no row.
+
+    Raises:
+        DomainError: it cannot.
+    """
+    if product.statistics is not None:
+        check_figures(product.statistics, con, *figure_rows(con, source, policy))
+    elif product.synthesizer is not None:
+        nobody = f"SELECT * FROM {fitted_rows([column.name for column in policy])} LIMIT 0"
+        domain = declared_domain(source, policy, dict(columns_of(con, f"({nobody})")))
+        product.synthesizer.fit(con.sql(nobody), domain, rows_per_unit=source.max_rows_per_unit)
+
+
+def fitted_rows(columns: list[str], control: bool = False, alias: str = "d") -> str:
+    """SQL for the rows of the units that may be fitted on, or of the control sample."""
+    chosen = ", ".join(quote(column) for column in columns)
+    return f"(SELECT {chosen} FROM {quote(alias)}.data WHERE {'' if control else 'NOT '}__control)"
+
+
+def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False) -> str:
+    """As :func:`fitted_rows`, with at most ``rows_per_unit`` rows of a unit, chosen by a keyed hash of the row.
+
+    The choice looks at the unit's own rows alone, so that adding a unit changes no other unit's rows. ``everybody``
+    reads the control sample too, for products that are no model and face no attack.
+    """
+    chosen = ", ".join(quote(column) for column in columns) or "TRUE AS present"
+    kept = "TRUE" if everybody else "NOT __control"
+    return (
+        f"(SELECT {chosen} FROM d.data AS {ROW} WHERE {kept} QUALIFY row_number() OVER (PARTITION BY __unit "
+        f"ORDER BY keyed_int('bound', {whole_row()})) <= {rows_per_unit})"
+    )
+
+
+def _synthesize(
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn], salt: bytes
+) -> dict[str, Any]:
+    """Fit and sample; the domain holds only what the spec declares and the treatment leaves true."""
+    synthesizer = product.synthesizer
+    if synthesizer is None:
+        raise SourceError(f"product {product.name} has no synthesizer")
+    columns = [column.name for column in policy]
+    types = dict(columns_of(con, fitted_rows(columns)))
+    domain = declared_domain(source, policy, types)
+    most = source.max_rows_per_unit
+    if isinstance(synthesizer, Diffix):
+        rows = con.sql(f"SELECT * FROM {bounded_rows([*columns, '__unit'], most)}")
+        model: Model = synthesizer.fit(rows, domain, rows_per_unit=most, units="__unit", salt=salt)
+    else:
+        rows = con.sql(f"SELECT * FROM {bounded_rows(columns, most)}")
+        model = synthesizer.fit(rows, domain, rows_per_unit=most)
+    if model.charge.seeded:
+        raise PublicationRefused(f"product {product.name}: noise from a seed protects nobody; fit without `rng`")
+    made = {"charge": model.charge.model_dump(mode="json"), "errors": model.errors}
+    if product.width is not None and isinstance(model, BucketModel):
+        return {**made, "combinations": _write_combinations(con, model, product.size, types, columns)}
+    _write_sample(con, model.sample(product.size), types, "CREATE TABLE out.data AS SELECT")
+    return made
+
+
+def _write_sample(con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, types: Mapping[str, str], verb: str) -> None:
+    """Write sampled rows with the types of the source; ``verb`` stands before the columns."""
+    con.register("sampled", frame)
+    casts = [f"CAST({quote(c)} AS {_storable(types[c])}) AS {quote(c)}" for c in map(str, frame.columns)]
+    con.execute(f"{verb} {', '.join(casts)} FROM sampled")
+    con.unregister("sampled")
+
+
+def _write_combinations(
+    con: duckdb.DuckDBPyConnection, model: BucketModel, size: int | None, types: Mapping[str, str], columns: list[str]
+) -> dict[str, list[str]]:
+    """Write the rows of all combinations below one another, and return the columns of each by its name."""
+    listed = ", ".join(f"{quote(column)} {_storable(types[column])}" for column in columns)
+    con.execute(f"CREATE TABLE out.data ({COMBINATION} VARCHAR, {listed})")
+    labels = {}
+    for place, own in enumerate(model.combinations):
+        label = label_combination(own)
+        verb = f"INSERT INTO out.data BY NAME SELECT {literal(label)} AS {COMBINATION},"
+        _write_sample(con, model.sample_combination(place, size), types, verb)
+        labels[label] = list(own)
+    return labels
+
+
+def _tell(
+    con: duckdb.DuckDBPyConnection, source: Source, statistics: Statistics, policy: list[TreatedColumn]
+) -> dict[str, Any]:
+    """Figures of everybody's rows; there is no model that an attack could be judged on, and a count should be whole."""
+    rows, domain = figure_rows(con, source, policy)
+    released = statistics.release(con, rows, domain, rows_per_unit=source.max_rows_per_unit)
+    if released.charge.seeded:
+        raise PublicationRefused("statistics: noise from a seed protects nobody; release without `rng`")
+    con.register("told", released.frame)
+    texts = [name for name in released.frame.columns if name not in ("value", "error")]
+    casts = [f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in texts]
+    con.execute(f"CREATE TABLE out.data AS SELECT {', '.join(casts)}, value, error FROM told")
+    con.unregister("told")
+    learned = released.learned.model_dump(mode="json")
+    return {"charge": released.charge.model_dump(mode="json"), "errors": released.errors, "learned": learned}
+
+
+def figure_rows(con: duckdb.DuckDBPyConnection, source: Source, policy: list[TreatedColumn]) -> tuple[str, Domain]:
+    """The rows that figures are made of, as SQL, and what is publicly known of their columns."""
+    rows = bounded_rows([column.name for column in policy], source.max_rows_per_unit, everybody=True)
+    return rows, declared_domain(source, policy, dict(columns_of(con, rows)))
+
+
+def declared_domain(source: Source, policy: list[TreatedColumn], types: Mapping[str, str]) -> Domain:
+    """What the spec declares of the columns, as far as it holds of treated rows of these types."""
+    declared = {column.name: _still_true(column, source, types[column.name]) for column in policy}
+    return Domain.from_spec({name: facts for name, facts in declared.items() if facts})
+
+
+def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, Any]:
+    """What the spec declares of a column's domain, as the column's treatment leaves it.
+
+    Values that are kept, or coded at a bound, stay in the declared domain. A generalization is applied to the
+    declaration too. Other treatments lead out of it, and what they lead to is learned.
+    """
+    if column.name not in source.columns or kind != column.data_type:
+        return {}
+    declared, treatment = source.columns[column.name].domain, column.treatment
+    if isinstance(treatment, Generalize):
+        return _generalized(declared, treatment)
+    return declared if treatment.kind in {"keep", "code"} else {}
+
+
+def _generalized(declared: dict[str, Any], treatment: Generalize) -> dict[str, Any]:
+    """A declared domain after a generalization: prefixes of its categories, bins between its bounds."""
+    if treatment.prefix is not None and "categories" in declared:
+        return {"categories": tuple(dict.fromkeys(str(name)[: treatment.prefix] for name in declared["categories"]))}
+    if treatment.width is not None and "bounds" in declared:
+        low, high = (treatment.width * math.floor(bound / treatment.width) for bound in declared["bounds"])
+        return {"bounds": (low, high)}
+    if treatment.date is not None and "bounds" in declared:
+        first, last = (as_instant(bound) for bound in declared["bounds"])
+        if first is not None and last is not None:
+            months = {"year": 1, "quarter": first.month - (first.month - 1) % 3, "month": first.month}
+            return {"bounds": (first.replace(month=months[treatment.date], day=1).date(), last.date())}
+    return {}
+
+
+def _storable(kind: str) -> str:
+    """A type that survives Parquet unchanged."""
+    return {"HUGEINT": "DOUBLE", "UHUGEINT": "DOUBLE"}.get(kind, kind)
+
+
+def _anonymize(
+    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
+) -> dict[str, Any]:
+    if product.anonymize is None:
+        raise SourceError(f"product {product.name} has no `anonymize`")
+    columns = [
+        AnonymizedColumn(
+            name=column.name,
+            data_type=column.data_type,
+            role=column.role,
+            bounds=source.columns[column.name].bounds if column.name in source.columns else None,
+        )
+        for column in policy
+    ]
+    rows = without_rare_text(con, policy, product.anonymize.k)
+    result = anonymize(con, rows, columns, product.anonymize, "out.data")
+    return result.model_dump(mode="json")
+
+
+def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], least: int) -> str:
+    """SQL for the fitted rows, with text that fewer than ``least`` units hold withheld.
+
+    A word that one person alone has (a misspelt occupation, a rare diagnosis) would name its owner in real rows,
+    whatever else was generalized. Fakes and pseudonyms are unique by design and stand for no word of the source.
+    """
+    rows = fitted_rows([*(column.name for column in policy), "__unit"])
+    kinds = dict(columns_of(con, rows))
+    invented = {column.name for column in policy if column.treatment.kind in {"fake", "pseudonymize"}}
+    chosen = []
+    for index, column in enumerate(column.name for column in policy):
+        name = quote(column)
+        if kinds[column] != "VARCHAR" or column in invented:
+            chosen.append(name)
+            continue
+        con.execute(
+            f"CREATE TEMP TABLE common_{index} AS SELECT {name} AS word FROM {rows} WHERE {name} IS NOT NULL"
+            f" GROUP BY {name} HAVING count(DISTINCT __unit) >= {least}"
+        )
+        chosen.append(f"CASE WHEN {name} IN (SELECT word FROM common_{index}) THEN {name} END AS {name}")
+    return f"(SELECT {', '.join(chosen)}, __unit FROM {rows})"
+
+
+def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[TreatedColumn]) -> dict[str, Any]:
+    """De-identified rows of a share of the units, in an order that tells nothing of the source's."""
+    if product.rows is None:
+        raise SourceError(f"product {product.name} has no `rows`")
+    chosen = ", ".join(quote(column.name) for column in policy)
+    con.execute(
+        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare)} AS {ROW}"
+        " WHERE keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < ?"
+        f" ORDER BY keyed_int('shuffle', {whole_row()})",
+        [product.rows.share],
+    )
+    return {"share": product.rows.share}
+
+
+__all__ = [
+    "bounded_rows",
+    "check_declarations",
+    "declared_domain",
+    "figure_rows",
+    "fitted_rows",
+    "make_table",
+    "without_rare_text",
+]

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,10 @@ SpecOption = Annotated[
     typer.Option(
         "--spec", help="The spec; else $SYNTH_ASSETS_SPEC, else the demo in ./synth_demo.", show_default=False
     ),
+]
+HeaderOption = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first record of a CSV names its columns; else if certain."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="Text for people or one JSON document.")]
 
@@ -101,23 +106,29 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where synth.yaml is written.")],
     source: Annotated[list[Path], typer.Option("--source", help="A file to scan; may be repeated.")],
     more: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="More files to scan.")] = None,
+    header: HeaderOption = None,
 ) -> None:
     """Scan files and write a starter spec: the classified policy to review, and one product to edit."""
     from synth_assets.starter import write_starter
 
-    target = write_starter(folder, [*source, *(more or [])])
+    target, notes = write_starter(folder, [*source, *(more or [])], header)
+    _print_notes(notes)
     out.print(f"wrote {_escape(target)}: review the columns, edit the product, then")
     out.print(f"  synth-assets run --spec {_escape(target)}", soft_wrap=True)
 
 
 @app.command()
 def classify(
-    file: Annotated[Path, typer.Argument(help="A file that ingestion reads.")], format: FormatOption = Format.text
+    file: Annotated[Path, typer.Argument(help="A file that ingestion reads.")],
+    header: HeaderOption = None,
+    format: FormatOption = Format.text,
 ) -> None:
     """Roles and types of each column, with confidence and evidence."""
     from synth_assets.starter import scan
 
-    verdicts = scan(file).verdicts
+    scanned = scan(file, header)
+    _print_notes(scanned.notes)
+    verdicts = scanned.verdicts
     if format is Format.json:
         keys = ("column", "entity_type", "role", "confidence", "evidence")
         _print_json([{key: verdict.model_dump(mode="json")[key] for key in keys} for verdict in verdicts])
@@ -128,6 +139,11 @@ def classify(
         row = (verdict.column, verdict.role, verdict.entity_type, f"{verdict.confidence:.2f}", evidence)
         table.add_row(*(_escape(cell) for cell in row))
     out.print(table)
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        err.print(f"[yellow]note:[/] {_escape(note)}; or run this again with `--header`", soft_wrap=True)
 
 
 @app.command()
@@ -261,6 +277,8 @@ def _progress() -> Any:
         rows = "" if step.rows is None else f"{step.rows:,} rows"
         mark = {"done": "[green]done[/]   ", "failed": "[red]failed[/] ", "skipped": "[yellow]skipped[/]"}[step.state]
         out.print(f"{mark} {_escape(step.key):<60} {rows:>16} {seconds:6.1f} s", soft_wrap=True)
+        if step.note:
+            out.print(f"[yellow]note:[/] {_escape(step.note)}", soft_wrap=True)
 
     return show
 

@@ -25,12 +25,14 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 class Step:
     """One asset of a run. ``state`` is ``started``, ``done``, ``failed`` or ``skipped``.
 
+    ``note`` is what the user should know about an asset that was done.
     ``error`` is the name of the error's class and ``text`` its sentence, where it failed.
     """
 
     key: str
     state: str
     rows: int | None = None
+    note: str = ""
     error: str = ""
     text: str = ""
 
@@ -114,7 +116,13 @@ def _step(event: DagsterEvent, verdicts: dict[str, str]) -> Step | None:
                 verdicts[key] = str(made.metadata["failed criteria"].value)
                 return None
             rows = made.metadata.get("dagster/row_count")
-            return Step(made.asset_key.to_user_string(), "done", rows=int(str(rows.value)) if rows else None)
+            notice = made.metadata.get("notice")
+            return Step(
+                made.asset_key.to_user_string(),
+                "done",
+                rows=int(str(rows.value)) if rows else None,
+                note=str(notice.value) if notice else "",
+            )
         case DagsterEventType.STEP_SKIPPED:
             return Step(key, "skipped")
         case DagsterEventType.STEP_FAILURE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,8 +92,14 @@ def ingest_source(platform: Platform, name: str) -> Materialized:
             target="out.data",
             rejects="out.rejects",
             control_fraction=source.control,
+            known=_named_columns(platform.spec, source),
         )
-        facts = {"snapshot_id": snapshot.snapshot_id, "columns": snapshot.columns, "settings": _settings(source)}
+        facts = {
+            "snapshot_id": snapshot.snapshot_id,
+            "columns": snapshot.columns,
+            "settings": _settings(source),
+            "notes": snapshot.notes,
+        }
         put_meta(con, facts)
     columns = tuple(map(tuple, json.loads(before.columns_json))) if before else snapshot.columns
     changes = schema_changes(snapshot.model_copy(update={"columns": columns}), snapshot)
@@ -107,6 +113,12 @@ def ingest_source(platform: Platform, name: str) -> Materialized:
         facts=_snapshot_facts(snapshot, changes),
         version=snapshot.snapshot_id,
     )
+
+
+def _named_columns(spec: Spec, source: Source) -> set[str]:
+    """The columns of a source that the spec names."""
+    asked = (product.columns for _, product in spec.products() if product.source == source.name)
+    return {*source.columns, *(column for columns in asked for column in columns)}
 
 
 def _refuse_own_files(platform: Platform, source: Source) -> None:
@@ -123,7 +135,9 @@ def _refuse_own_files(platform: Platform, source: Source) -> None:
 
 
 def _snapshot_facts(snapshot: Snapshot, changes: tuple[SchemaChange, ...]) -> dict[str, Any]:
+    notice = {"notice": "; ".join(snapshot.notes)} if snapshot.notes else {}
     return {
+        **notice,
         "snapshot": snapshot.snapshot_id,
         "units": snapshot.units,
         "rows quarantined": snapshot.rejected,
@@ -154,7 +168,7 @@ def classify_source(platform: Platform, name: str) -> Materialized:
         platform.warehouse.attach(con, f"raw/{name}", "raw")
         facts = get_meta(con, "raw")
         columns = [(str(column), str(kind)) for column, kind in facts["columns"]]
-        _check_decisions(source, [column for column, _ in columns])
+        _check_decisions(source, [column for column, _ in columns], facts.get("notes", ()))
         relation = f"(SELECT {', '.join(quote(column) for column, _ in columns)} FROM raw.data)"
         found = classify(con, relation, columns, table_name=name)
         verdicts = apply_decisions(found, source.columns)
@@ -181,11 +195,12 @@ def classify_source(platform: Platform, name: str) -> Materialized:
     )
 
 
-def _check_decisions(source: Source, columns: list[str]) -> None:
+def _check_decisions(source: Source, columns: list[str], notes: Sequence[str]) -> None:
     for decided in source.columns:
         if decided not in columns:
             raise SpecError(
                 f"sources.{source.name}.columns.{decided} is no column of the source{nearest(decided, columns)}"
+                + "".join(f"; {note}" for note in notes)
             )
 
 

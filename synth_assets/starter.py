@@ -34,7 +34,7 @@ class ScannedSource:
 
     ``plain`` are the columns that mostly hold something and, where they hold text, few enough different words for a
     first product. ``unit`` is the column that names the person, if one does; ``many_rows`` whether a person has
-    several rows.
+    several rows, ``header`` what a person said about the first record of the file, ``notes`` what was decided in doubt.
     """
 
     name: str
@@ -44,10 +44,20 @@ class ScannedSource:
     plain: frozenset[str]
     unit: str | None = None
     many_rows: bool = False
+    header: bool | None = None
+    notes: tuple[str, ...] = ()
 
 
-def write_starter(folder: Path, files: list[Path]) -> Path:
+def write_starter(folder: Path, files: list[Path], header: bool | None = None) -> tuple[Path, tuple[str, ...]]:
     """Scan the files and write ``folder/synth.yaml``.
+
+    Args:
+        folder: made if it is not there.
+        files: each becomes a source.
+        header: whether the first records of CSV files name their columns; None: where that is certain.
+
+    Returns:
+        The path of the spec, and notes for the user.
 
     Raises:
         SpecError: the spec exists already, or two files would have the same name.
@@ -56,7 +66,7 @@ def write_starter(folder: Path, files: list[Path]) -> Path:
     target = folder / "synth.yaml"
     if target.exists():
         raise SpecError(f"{target} exists already; remove it or choose another folder")
-    scanned = [scan(file) for file in files]
+    scanned = [scan(file, header) for file in files]
     names = [source.name for source in scanned]
     for name in names:
         if names.count(name) > 1:
@@ -66,19 +76,20 @@ def write_starter(folder: Path, files: list[Path]) -> Path:
     temporary = target.with_name(".synth.yaml.part")
     temporary.write_text(text, "utf-8")
     temporary.replace(target)
-    return target
+    return target, tuple(note for source in scanned for note in source.notes)
 
 
-def scan(file: Path) -> ScannedSource:
-    """Classify the columns of a file and find the column that names the person."""
+def scan(file: Path, header: bool | None = None) -> ScannedSource:
+    """Classify the columns of a file and find the column that names the person; ``header`` as :func:`write_starter`."""
     with sealed(f"scanning {file.name}"), duckdb.connect() as con:
-        columns = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(), "scanned")
+        columns, notes = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(header=header), "scanned")
         verdicts = classify(con, "scanned", columns, table_name=file.stem)
         rows = con.execute("SELECT count(*) FROM scanned").fetchall()[0][0]
         plain = _plain_columns(con, [column for column, _ in columns], rows)
     unit = _unit(verdicts)
     many = unit is not None and not unit.unique
-    return ScannedSource(source_name(file), file, tuple(verdicts), rows, plain, unit.column if unit else None, many)
+    name = unit.column if unit else None
+    return ScannedSource(source_name(file), file, tuple(verdicts), rows, plain, name, many, header, notes)
 
 
 def _plain_columns(con: duckdb.DuckDBPyConnection, columns: list[str], rows: int) -> frozenset[str]:
@@ -98,7 +109,7 @@ def find_people(source: ScannedSource, others: list[ScannedSource]) -> str | Non
             continue
         with sealed(f"comparing {source.name} with {other.name}"), duckdb.connect() as con:
             for name, one in (("mine", source), ("theirs", other)):
-                open_relation(con, str(one.path.resolve()), Path("/"), SourceFormat(), name)
+                open_relation(con, str(one.path.resolve()), Path("/"), SourceFormat(header=one.header), name)
             mine, theirs = (f"CAST({quote(unit)} AS VARCHAR)" for unit in (source.unit, other.unit))
             listed = f"CAST(unit IN (SELECT {theirs} FROM theirs) AS INTEGER)"
             found = con.execute(f"SELECT avg({listed}) FROM (SELECT DISTINCT {mine} AS unit FROM mine)").fetchall()[0][
@@ -139,6 +150,9 @@ def render(sources: list[ScannedSource], folder: Path) -> str:
 def _render_source(source: ScannedSource, folder: Path, people: str | None) -> list[str]:
     path = os.path.relpath(source.path.resolve(), folder.resolve())
     lines = [f"  - name: {source.name}", f"    path: {_scalar(path)}"]
+    if source.header is not None:
+        lines.append(f"    format: {{header: {str(source.header).lower()}}}")
+    lines += [f"    # {note}" for note in source.notes]
     if source.unit is not None:
         lines.append(f"    unit: {_scalar(source.unit)}  # the column that says who is protected")
         if source.many_rows:

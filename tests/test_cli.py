@@ -127,3 +127,17 @@ def test_a_starter_runs_as_it_is(tmp_path: Path) -> None:
     again = command("init", "work", "--source", "people.csv", cwd=tmp_path)
     assert again.returncode == 1
     assert "exists already" in again.stderr
+
+
+def test_a_doubtful_header_is_told_and_no_cell_shown(tmp_path: Path) -> None:
+    (tmp_path / "staff.csv").write_text("".join(f"Quirinus {'abcdefghij'[i]},n,nurse\n" for i in range(10)))
+    done = command("classify", "staff.csv", "--format", "json", cwd=tmp_path)
+    assert [verdict["column"] for verdict in json.loads(done.stdout)] == ["column_1", "column_2", "column_3"]
+    assert "run this again with `--header`" in done.stderr
+    made = command("init", "work", "--source", "staff.csv", cwd=tmp_path)
+    run = command("run", "--spec", "work/synth.yaml", "--select", "*/staff", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "`format: {header: true}`" in run.stdout
+    assert "Quirinus" not in made.stdout + made.stderr + run.stdout + run.stderr
+    assert b"Quirinus" not in (tmp_path / "work/warehouse/ledger.db").read_bytes()
+    assert command("classify", "staff.csv", "--header", cwd=tmp_path).stderr == ""

@@ -28,7 +28,7 @@ def orders(tmp_path: Path) -> Path:
 
 
 def test_a_starter_is_a_valid_spec(people: Path, tmp_path: Path) -> None:
-    spec = load_spec(write_starter(tmp_path / "out", [people]), {})
+    spec = load_spec(write_starter(tmp_path / "out", [people])[0], {})
     (source,) = spec.sources
     assert (source.name, source.unit, source.max_rows_per_unit) == ("people", "customer_id", 1)
     assert (spec.base / source.path).resolve() == people.resolve()
@@ -39,14 +39,14 @@ def test_a_starter_is_a_valid_spec(people: Path, tmp_path: Path) -> None:
 
 
 def test_an_undecided_column_is_left_to_a_person(people: Path, tmp_path: Path) -> None:
-    text = write_starter(tmp_path / "out", [people]).read_text()
+    text = write_starter(tmp_path / "out", [people])[0].read_text()
     (line,) = [line for line in text.splitlines() if "zz9" in line]
     assert line.strip().startswith("# zz9:")
     assert "undecided" in line
 
 
 def test_the_list_of_people_is_found_by_its_keys(people: Path, orders: Path, tmp_path: Path) -> None:
-    spec = load_spec(write_starter(tmp_path / "out", [people, orders]), {})
+    spec = load_spec(write_starter(tmp_path / "out", [people, orders])[0], {})
     assert spec.source("orders").people == "people"
     assert spec.source("orders").max_rows_per_unit == 5
     assert spec.source("people").people is None
@@ -62,7 +62,7 @@ def test_any_column_name_is_written_so_that_it_reads_back(tmp_path: Path) -> Non
     names = ['a "b"', "yes", "1e3", "größe 😀", "x: y", "#n", "null"]
     header = ",".join('"' + name.replace('"', '""') + '"' for name in names)
     odd = write(tmp_path / "odd names!.csv", header, [",".join(str(i % 5) for _ in names) for i in range(100)])
-    text = write_starter(tmp_path / "out", [odd]).read_text().replace("# ", "")
+    text = write_starter(tmp_path / "out", [odd], header=True)[0].read_text().replace("# ", "")
     for name in names:
         assert name.replace('"', '\\"') in text
     assert source_name(odd) == "odd_names"
@@ -89,5 +89,19 @@ def test_names_of_files_become_names_of_sources(name: str, expected: str) -> Non
 def test_real_tables_get_a_valid_starter(file: str, tmp_path: Path) -> None:
     if not SHARED.is_dir():
         pytest.skip("the shared tables are not on this machine")
-    spec = load_spec(write_starter(tmp_path, [SHARED / file]), {})
+    spec = load_spec(write_starter(tmp_path, [SHARED / file])[0], {})
     assert list(spec.products())
+
+
+def test_in_doubt_about_the_header_the_starter_says_so(tmp_path: Path) -> None:
+    """A person's cells must not become names; with `header` the same file gives the spec that is wanted."""
+    file = write(tmp_path / "staff.csv", "zz,qq,rr", [f"Jo Doe {chr(97 + i)},n,nurse" for i in range(20)])
+    path, (note,) = write_starter(tmp_path / "out", [file])
+    text = path.read_text()
+    assert "column_1" in text
+    assert "zz" not in text
+    assert f"# {note}" in text
+    load_spec(path, {})
+    path, notes = write_starter(tmp_path / "sure", [file], header=True)
+    assert (load_spec(path, {}).sources[0].format.header, notes) == (True, ())
+    assert "zz" in path.read_text()

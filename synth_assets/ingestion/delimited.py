@@ -15,7 +15,7 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from synth_assets.errors import SourceError
+from synth_assets.ingestion.header import names_columns
 from synth_assets.ingestion.location import Location, SourceFormat, glob_free
 from synth_assets.storage import literal, quote
 
@@ -32,12 +33,6 @@ _MEMORY = "/proc"  # where files in memory have their paths
 _RECORDS = 1000
 _NO_DELIMITER = "\x1f"  # ASCII's unit separator: one column, whatever its cells hold
 _NATIVE = {"utf-8": "utf-8", "ascii": "utf-8", "utf-16": "utf-16", "iso8859-1": "latin-1"}
-_VALUES = (
-    re.compile(r"[-+]?\d+([.,]\d+)*"),
-    re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?"),
-    re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
-)
-"""Forms that the name of a column hardly takes: numbers, dates, addresses of mail."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +49,13 @@ class Dialect:
 class Delimited:
     """CSV files, grouped by dialect, and the union of their columns by name.
 
-    ``files`` maps a dialect to paths that DuckDB can open while the stack that transcoded them is.
+    ``files`` maps a dialect to paths that DuckDB can open while the stack that transcoded them is; ``doubtful`` are the
+    names of files whose first record may be a header or not, and is a row.
     """
 
     files: dict[Dialect, list[str]]
     null_values: tuple[str, ...]
+    doubtful: tuple[str, ...] = ()
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +64,18 @@ class Delimited:
             for name in dialect.names:
                 union.setdefault(name.lower(), name)
         object.__setattr__(self, "names", tuple(union.values()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about what was decided in doubt."""
+        if not self.doubtful:
+            return ()
+        more = f" and {len(self.doubtful) - 1} more" if len(self.doubtful) > 1 else ""
+        return (
+            f"{self.doubtful[0]}{more}: it is not certain that the first record names the columns, so it is read as a "
+            "row and they are called column_1, column_2 and so on; if it does, write `format: {header: true}`, else "
+            "`header: false`",
+        )
 
     @property
     def stable(self) -> bool:
@@ -102,37 +111,70 @@ class Delimited:
         )
 
 
-def read_dialects(location: Location, options: SourceFormat, stack: ExitStack) -> Delimited:
+@dataclass(frozen=True)
+class _Head:
+    """The head of a file as far as it settles the dialect: ``path`` is what DuckDB can open."""
+
+    name: str
+    path: str
+    delimiter: str
+    encoding: str
+    records: list[list[str]]
+
+
+def read_dialects(
+    location: Location, options: SourceFormat, stack: ExitStack, known: Collection[str] = ()
+) -> Delimited:
     """Look into every file and settle how it is written.
 
     Args:
         location: the CSV files.
         options: what a person has settled already.
         stack: keeps what had to be transcoded, in memory, until it is closed.
+        known: names of columns that a person has decided.
 
     Raises:
         SourceError: a file is empty, or cannot be read or decoded.
     """
+    heads = [_read_head(file, options, stack) for file in location.files]
+    decided = {name.lower() for name in known}
+    certain = [bool(options.header) or names_columns(head.records, decided) for head in heads]
+    named = {
+        cell.strip().lower() for head, sure in zip(heads, certain, strict=True) if sure for cell in head.records[0]
+    }
     groups: dict[Dialect, list[str]] = {}
-    for file in location.files:
-        try:
-            encoding = options.encoding or detect_encoding(file)
-            path = str(file)
-            if encoding not in _NATIVE:
-                path, encoding = _transcode(file, encoding, stack), "utf-8"
-            dialect = _dialect(Path(path), encoding, options)
-            failed = ""
-        except (OSError, EOFError, UnicodeError, zlib.error) as error:
-            failed = type(error).__name__
-        if failed:
-            raise SourceError(
-                f"{file.name} cannot be read ({failed}); check that it is whole, and set `format: {{encoding: ...}}` "
-                "if it is neither UTF-8, UTF-16 nor Windows-1252"
-            )
-        if dialect is None:
-            raise SourceError(f"{file.name} is empty; a CSV needs at least one record that names its columns")
-        groups.setdefault(dialect, []).append(path)
-    return Delimited(groups, options.null_values)
+    doubtful = []
+    for head, sure in zip(heads, certain, strict=True):
+        # of many files, one with few rows or none has the header of another
+        header = options.header if options.header is not None else sure or named.issuperset(_cells(head.records[0]))
+        if options.header is None and not header:
+            doubtful.append(head.name)
+        groups.setdefault(_dialect(head, header), []).append(head.path)
+    return Delimited(groups, options.null_values, tuple(doubtful))
+
+
+def _cells(record: Sequence[str]) -> set[str]:
+    return {cell.strip().lower() for cell in record}
+
+
+def _read_head(file: Path, options: SourceFormat, stack: ExitStack) -> _Head:
+    try:
+        encoding = options.encoding or detect_encoding(file)
+        path = str(file)
+        if encoding not in _NATIVE:
+            path, encoding = _transcode(file, encoding, stack), "utf-8"
+        delimiter, records = _split(*_head_text(Path(path), encoding), options.delimiter)
+        failed = ""
+    except (OSError, EOFError, UnicodeError, zlib.error) as error:
+        failed = type(error).__name__
+    if failed:
+        raise SourceError(
+            f"{file.name} cannot be read ({failed}); check that it is whole, and set `format: {{encoding: ...}}` "
+            "if it is neither UTF-8, UTF-16 nor Windows-1252"
+        )
+    if not records:
+        raise SourceError(f"{file.name} is empty; a CSV needs at least one record that names its columns")
+    return _Head(file.name, path, delimiter, encoding, records)
 
 
 def detect_encoding(file: Path) -> str:
@@ -183,22 +225,21 @@ def _transcode(file: Path, encoding: str, stack: ExitStack) -> str:
     return f"{_MEMORY}/{os.getpid()}/fd/{memory.fileno()}"
 
 
-def _dialect(path: Path, encoding: str, options: SourceFormat) -> Dialect | None:
-    """The dialect of a file; None if it holds no record at all."""
+def _head_text(path: Path, encoding: str) -> tuple[str, bool]:
+    """The head of a file, and whether it is all of it."""
     with _open(path) as stream:
         head = stream.read(_HEAD)
         whole = not stream.read(1)
-    text = head.decode(encoding, "replace").removeprefix("\ufeff")
-    delimiter, records = _split(text, whole, options.delimiter)
-    if not records:
-        return None
-    header = options.header if options.header is not None else not _looks_like_data(records)
-    first = records[0] if header else [""] * len(records[0])
+    return head.decode(encoding, "replace").removeprefix("\ufeff"), whole
+
+
+def _dialect(head: _Head, header: bool) -> Dialect:
+    first = head.records[0] if header else [""] * len(head.records[0])
     if any(mark in name for name in first for mark in "\r\n"):
         raise SourceError(
-            f"{path.name} has a line break in the name of a column, and no row could be read; rename the column"
+            f"{head.name} has a line break in the name of a column, and no row could be read; rename the column"
         )
-    return Dialect(delimiter, _NATIVE[encoding], header, unique_names(first))
+    return Dialect(head.delimiter, _NATIVE[head.encoding], header, unique_names(first))
 
 
 def _split(text: str, whole: bool, delimiter: str | None) -> tuple[str, list[list[str]]]:
@@ -223,19 +264,6 @@ def _records(text: str, whole: bool, delimiter: str) -> list[list[str]]:
     except csv.Error:  # a cell beyond the module's limit: what came before it is enough
         cut = False
     return records[:-1] if cut and len(records) > 1 else records
-
-
-def _looks_like_data(records: Sequence[Sequence[str]]) -> bool:
-    """Whether the first record is one of the rows: taking a person's cells for names would publish them."""
-    first, rest = records[0], records[1:]
-    repeated = 0
-    for index, cell in enumerate(first):
-        below = [record[index].strip() for record in rest if len(record) == len(first) and record[index].strip()]
-        for form in _VALUES:
-            if form.fullmatch(cell.strip()) and 2 * sum(map(bool, map(form.fullmatch, below))) >= len(below):
-                return True
-        repeated += len(below) >= 20 and below.count(cell.strip()) >= 0.05 * len(below)
-    return repeated >= min(2, len(first))
 
 
 def unique_names(cells: Sequence[str]) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class SourceFormat(BaseModel):
         format: the kind of file; ``auto`` goes by the suffix.
         delimiter: CSV: the character between two cells.
         encoding: CSV: a name of Python's codecs; else a byte order mark, UTF-8 or Windows-1252, whichever fits.
-        header: CSV: whether the first record names the columns; else yes, unless it looks like data.
+        header: CSV: whether the first record names the columns; else only where that is certain.
         null_values: CSV: cells, quoted or not, that stand for a missing value.
         date_format: CSV: how dates are written, such as ``%d/%m/%Y``; ISO dates need none.
         reject_limit: share of rows that may be unreadable; they are set aside, and beyond it the source is refused.

@@ -6,7 +6,7 @@ dates, times and text. What does not: hashing, setting rows aside, writing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from synth_assets.errors import SourceError
-from synth_assets.ingestion.delimited import read_dialects
+from synth_assets.ingestion.delimited import Delimited, read_dialects
 from synth_assets.ingestion.inference import FIRST, SAMPLE, TEXT, Form, declared, infer
 from synth_assets.ingestion.location import Location, SourceFormat, glob_free, locate, suggestion
 from synth_assets.storage import ROW, columns_of, literal, quote
@@ -27,6 +27,7 @@ _PLAIN = {
     *("FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "VARCHAR"),
 }
 _ATTACHED = "source_database"
+_FEW_HOLDERS = 5  # records; a key of JSON that fewer hold is no column
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Opened:
         recording: the same, storing what is passed over in the temporary tables :data:`REJECTS` and their scans.
         readable: SQL that is false for rows that hold nothing readable.
         stable: whether the scan stays possible after the source is closed.
+        notes: sentences for the user about what was decided in doubt; they hold no cell.
     """
 
     location: Location
@@ -58,6 +60,7 @@ class Opened:
     recording: str
     readable: str = "true"
     stable: bool = True
+    notes: tuple[str, ...] = ()
 
     def select(self) -> str:
         """SQL of all rows that can be read; cells that do not fit their column are NULL."""
@@ -107,7 +110,12 @@ def _reason(text: str, name: str, location: Location) -> str:
 
 @contextmanager
 def opened(
-    con: duckdb.DuckDBPyConnection, text: str, base: Path, options: SourceFormat, sample: int = SAMPLE
+    con: duckdb.DuckDBPyConnection,
+    text: str,
+    base: Path,
+    options: SourceFormat,
+    sample: int = SAMPLE,
+    known: Collection[str] = (),
 ) -> Iterator[Opened]:
     """Open a source for scanning.
 
@@ -117,6 +125,7 @@ def opened(
         base: the folder that relative paths start from.
         options: how to read it.
         sample: rows of a CSV that settle the types of its columns.
+        known: names of columns that a person has decided; they tell a header from a row.
 
     Raises:
         SourceError: it is missing, unreadable or empty, a declared type names no column, or a name is reserved.
@@ -124,7 +133,7 @@ def opened(
     location = locate(text, base, options)
     with ExitStack() as stack:
         with readable(location):
-            source = _open(con, location, options, stack, sample)
+            source = _open(con, location, options, stack, sample, {*known, *options.types, *RESERVED})
         _check_names(source, options)
         yield source
 
@@ -138,33 +147,42 @@ def _check_names(source: Opened, options: SourceFormat) -> None:
         if name.lower() not in known:
             raise SourceError(
                 f"{source.location.text} has no column `{name}`, which `types` declares{suggestion(name, names)}; "
-                "correct `types`"
+                f"correct `types`{remarks(source)}"
             )
 
 
+def remarks(source: Opened) -> str:
+    """The notes on a source as the end of a message."""
+    return "".join(f"; {note}" for note in source.notes)
+
+
 def _open(
-    con: duckdb.DuckDBPyConnection, location: Location, options: SourceFormat, stack: ExitStack, sample: int
+    con: duckdb.DuckDBPyConnection,
+    location: Location,
+    options: SourceFormat,
+    stack: ExitStack,
+    sample: int,
+    known: Collection[str],
 ) -> Opened:
     match location.kind:
         case "csv":
-            return _open_csv(con, location, options, stack, sample)
+            return _open_csv(con, location, options, read_dialects(location, options, stack, known), sample)
         case "parquet":
             return _typed(con, location, options, f"read_parquet([{_paths(location)}], union_by_name=true)")
         case "json":
-            return _open_json(con, location, options)
+            return _open_json(con, location, options, known)
         case "duckdb":
             return _open_duckdb(con, location, options, stack)
 
 
 def _open_csv(
-    con: duckdb.DuckDBPyConnection, location: Location, options: SourceFormat, stack: ExitStack, sample: int
+    con: duckdb.DuckDBPyConnection, location: Location, options: SourceFormat, files: Delimited, sample: int
 ) -> Opened:
-    files = read_dialects(location, options, stack)
     settled = {name.lower(): declared(type_, options) for name, type_ in options.types.items()}
     open_names = [name for name in files.names if name.lower() not in settled]
     found = infer(con, files.sample(min(FIRST, sample)), files.sample(sample), open_names, options)
     columns = tuple(_column(name, settled.get(name.lower()) or found[name]) for name in files.names)
-    return Opened(location, columns, files.scan(), files.scan(_RECORDING), stable=files.stable)
+    return Opened(location, columns, files.scan(), files.scan(_RECORDING), stable=files.stable, notes=files.notes)
 
 
 def _column(name: str, form: Form, value: str = "") -> Column:
@@ -172,15 +190,41 @@ def _column(name: str, form: Form, value: str = "") -> Column:
     return Column(name, form.type, form.cast(value), form.check(value))
 
 
-def _open_json(con: duckdb.DuckDBPyConnection, location: Location, options: SourceFormat) -> Opened:
+def _open_json(
+    con: duckdb.DuckDBPyConnection, location: Location, options: SourceFormat, known: Collection[str]
+) -> Opened:
     lines = all(file.name.lower().removesuffix(".gz").endswith(("l", ".ndjson")) for file in location.files)
-    how = "format='newline_delimited', ignore_errors=true, " if lines else ""
-    scan = f"read_json([{_paths(location)}], {how}sample_size=-1, union_by_name=true)"
-    columns = columns_of(con, scan)
-    if [name for name, _ in columns] == ["json"] and con.execute(f"SELECT count(*) FROM {scan}").fetchall() == [(0,)]:
+    files = f"[{_paths(location)}]" + (", format='newline_delimited', ignore_errors=true" if lines else "")
+    scan = f"read_json({files}, sample_size=-1, union_by_name=true)"
+    columns = [name for name, _ in columns_of(con, scan)]
+    if columns == ["json"] and con.execute(f"SELECT count(*) FROM {scan}").fetchall() == [(0,)]:
         raise SourceError(f"{location.text} holds no record; a JSON source needs one object for each row")
-    some = " OR ".join(f"{quote(name)} IS NOT NULL" for name, _ in columns)
-    return _typed(con, location, options, scan, some)
+    rare, holders = _rare_keys(con, f"read_json_objects({files})", known)
+    rare &= set(columns)
+    if rare:
+        kept = ", ".join(quote(name) for name in columns if name not in rare)
+        scan = f"(SELECT {kept} FROM {scan})"
+    some = " OR ".join(f"{quote(name)} IS NOT NULL" for name in columns if name not in rare)
+    source = _typed(con, location, options, scan, some)
+    return replace(source, notes=_about_keys(location, len(rare), holders)) if rare else source
+
+
+def _rare_keys(con: duckdb.DuckDBPyConnection, objects: str, known: Collection[str]) -> tuple[set[str], int]:
+    """Keys that too few records hold for their names to be anything but those records' own, and how many hold one."""
+    decided = {name.lower() for name in known}
+    keys = f"(SELECT json_keys(json) AS keys FROM {objects} WHERE json_type(json) = 'OBJECT')"
+    found = con.execute(f"SELECT key, count(*) FROM (SELECT unnest(keys) AS key FROM {keys}) GROUP BY key").fetchall()
+    records = con.execute(f"SELECT count(*) FROM {keys}").fetchall()[0][0]
+    few = min(records / 2, max(_FEW_HOLDERS, records / 1000))
+    rare = {str(key): int(holders) for key, holders in found if holders < few and key.lower() not in decided}
+    return set(rare), max(rare.values(), default=0)
+
+
+def _about_keys(location: Location, keys: int, holders: int) -> tuple[str, ...]:
+    return (
+        f"{location.text}: {keys} keys that at most {holders} records hold each are left out, as a name that few "
+        "records have may be about a person; to keep one, name it in `columns` or in `format: {types: ...}`",
+    )
 
 
 def _open_duckdb(con: duckdb.DuckDBPyConnection, location: Location, options: SourceFormat, stack: ExitStack) -> Opened:
@@ -250,14 +294,14 @@ def open_relation(
     base: Path,
     options: SourceFormat | None = None,
     name: str = "source",
-) -> list[tuple[str, str]]:
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """Make a source queryable as the temporary view ``name``; what cannot be read is passed over.
 
     Files are scanned again by each query. Tables of a DuckDB file, and files that had to be transcoded, are copied
     into a temporary table instead, as they cannot stay open.
 
     Returns:
-        Names and DuckDB types of the columns.
+        Names and DuckDB types of the columns, and notes for the user.
 
     Raises:
         SourceError: as :func:`opened`.
@@ -265,4 +309,4 @@ def open_relation(
     with opened(con, location, base, options or SourceFormat()) as source, readable(source.location):
         kind = "VIEW" if source.stable else "TABLE"
         con.execute(f"CREATE OR REPLACE TEMP {kind} {quote(name)} AS {source.select()}")
-        return [(column.name, column.type) for column in source.columns]
+        return [(column.name, column.type) for column in source.columns], source.notes

@@ -7,6 +7,7 @@ depend on the unit alone, so a person has the same in every table, and a new row
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from synth_assets.errors import SourceError
 from synth_assets.ingestion.location import SourceFormat, suggestion
-from synth_assets.ingestion.relation import REJECTS, Column, Opened, opened, readable
+from synth_assets.ingestion.relation import REJECTS, Column, Opened, opened, readable, remarks
 from synth_assets.storage import columns_of, literal, quote
 
 _BOOKKEEPING = ("__unit", "__control")
@@ -34,6 +35,7 @@ class Snapshot(BaseModel):
         rejected: rows set aside because they cannot be read or a cell does not fit its column.
         without_unit: rows set aside because the unit is missing: there is no one to protect them by.
         bytes_read: size of the files.
+        notes: sentences for the user about what was decided in doubt.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,7 @@ class Snapshot(BaseModel):
     rejected: int
     without_unit: int
     bytes_read: int
+    notes: tuple[str, ...] = ()
 
 
 class SchemaChange(BaseModel):
@@ -89,6 +92,7 @@ def ingest(
     target: str,
     control_fraction: float,
     rejects: str = "out.rejects",
+    known: Collection[str] = (),
 ) -> Snapshot:
     """Create the tables ``target`` and ``rejects`` from a source, in one streaming pass over it.
 
@@ -102,13 +106,15 @@ def ingest(
         target: qualified SQL name of the table to create: the source's columns, ``__unit``, ``__control``.
         control_fraction: expected share of units in the control sample, in [0, 1).
         rejects: qualified SQL name of the table of rows set aside: ``reason``, ``line``, ``content``. Personal data.
+        known: names of columns that a person has decided, besides ``unit``; they tell a header from a row.
 
     Raises:
         SourceError: the source cannot be read, the unit is no column of it, or too many rows were set aside.
     """
     if not 0 <= control_fraction < 1:
         raise SourceError(f"the control share ({control_fraction}) must be at least 0 and below 1; correct it")
-    with opened(con, location, base, options) as source:
+    decided = {*known, *([] if unit is None else [unit])}
+    with opened(con, location, base, options, known=decided) as source:
         unit_column = None if unit is None else _unit_column(source, unit)
         _drop_records(con)
         try:
@@ -128,6 +134,7 @@ def ingest(
         rejected=rejected,
         without_unit=without_unit,
         bytes_read=source.location.size,
+        notes=source.notes,
     )
 
 
@@ -137,7 +144,7 @@ def _unit_column(source: Opened, unit: str) -> Column:
         names = [column.name for column in source.columns]
         raise SourceError(
             f"{source.location.text} has no column `{unit}` for the privacy unit{suggestion(unit, names)}; "
-            "name one of its columns in `unit`"
+            f"name one of its columns in `unit`{remarks(source)}"
         )
     return by_name[unit.lower()]
 

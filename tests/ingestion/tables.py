@@ -27,9 +27,9 @@ def connect() -> duckdb.DuckDBPyConnection:
 def bring(
     con: duckdb.DuckDBPyConnection, base: Path, location: str, unit: str | None = None, control: float = 0.1, **how: Any
 ) -> Snapshot:
-    """Ingest into out.data, replacing what a test brought before."""
+    """Ingest into out.data, replacing what a test brought before; the first record is a header unless it says else."""
     con.execute("DROP TABLE IF EXISTS out.data; DROP TABLE IF EXISTS out.rejects")
-    return ingest(con, location, base, unit, SourceFormat(**how), "out.data", control)
+    return ingest(con, location, base, unit, SourceFormat(**{"header": True, **how}), "out.data", control)
 
 
 def rows(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:

@@ -80,27 +80,6 @@ def test_odd_names_and_comment_signs(con: duckdb.DuckDBPyConnection, tmp_path: P
     assert rows(con) == [("#1", "b", "c", "d", "e", "f")]
 
 
-@pytest.mark.parametrize(
-    ("text", "header"),
-    [
-        ("name,town\nBob,Ulm\nAl,Bonn\n", True),
-        ("id,2019,2020\na,x,y\nb,z,w\n", True),
-        ("1,Smith\n2,Jones\n3,Brown\n", False),
-        ("Al,al@example.org\nBo,bo@example.org\n", False),
-        ("Al,1990-01-02\nBo,1991-03-04\n", False),
-        ("Female,Ulm\n" + "Female,Ulm\nMale,Bonn\n" * 20, False),
-    ],
-)
-def test_a_row_is_not_taken_for_a_header(
-    con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str, header: bool
-) -> None:
-    snapshot = bring(con, tmp_path, write(tmp_path, "a.csv", text))
-    lines = text.strip().split("\n")
-    assert snapshot.rows == len(lines) - header
-    first = snapshot.columns[0][0]
-    assert first == (lines[0].split(",")[0] if header else "column_1")
-
-
 def test_a_person_settles_header_and_delimiter(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     name = write(tmp_path, "a.csv", "1~2\n3~4\n")
     assert bring(con, tmp_path, name, header=True, delimiter="~").columns == (("1", "BIGINT"), ("2", "BIGINT"))

@@ -75,6 +75,25 @@ def test_json_lines(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
         bring(con, tmp_path, write(tmp_path, "c.json", "[]"))
 
 
+def test_a_key_of_few_records_is_no_column(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """A key may be written by a person; a name that few records have would tell of them."""
+    records = [{"id": i, "town": "n", **({"nick": "x"} if i < 7 else {})} for i in range(60)]
+    text = "".join(
+        json.dumps(record) + "\n" for record in [*records, {"id": 99, "town": "s", "Jane Roe": 1, "died": 2}]
+    )
+    name = write(tmp_path, "a.jsonl", text)
+    snapshot = bring(con, tmp_path, name)
+    assert [column for column, _ in snapshot.columns] == ["id", "town", "nick"]
+    assert (99, "s", None) in rows(con)
+    (note,) = snapshot.notes
+    assert "2 keys that at most 1 records" in note
+    assert "Jane" not in note
+    assert "died" in types(bring(con, tmp_path, name, types={"Died": "BIGINT"}))
+    write(tmp_path, "b.json", json.dumps([*records, {"Jane Roe": 1}]))
+    snapshot = bring(con, tmp_path, "b.json", reject_limit=0.1)
+    assert (snapshot.rows, snapshot.rejected, len(snapshot.columns)) == (60, 1, 3)
+
+
 def make_database(path: Path) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(str(path))
     database.execute(
@@ -108,12 +127,12 @@ def test_an_open_duckdb_file_is_explained(con: duckdb.DuckDBPyConnection, tmp_pa
 def test_columns_and_relation(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     name = write(tmp_path, "a.csv", "id,zip\n1,01234\n2,99999\n")
     assert read_columns(con, name, tmp_path) == [("id", "BIGINT"), ("zip", "VARCHAR")]
-    assert open_relation(con, name, tmp_path, name='a "view"') == [("id", "BIGINT"), ("zip", "VARCHAR")]
+    assert open_relation(con, name, tmp_path, name='a "view"') == ([("id", "BIGINT"), ("zip", "VARCHAR")], ())
     assert con.execute('SELECT * FROM "a ""view""" ORDER BY id').fetchall() == [(1, "01234"), (2, "99999")]
     make_database(tmp_path / "x.duckdb").close()
     write(tmp_path, "b.csv", "name\n5 €\n", "cp1252")
     for location, expected in (("x.duckdb::visits", 1), ("b.csv", "5 €"), ("x.duckdb::visits", 1)):
-        open_relation(con, location, tmp_path, name="again")
+        open_relation(con, location, tmp_path, SourceFormat(header=True), name="again")
         assert con.execute("FROM again").fetchall() == [(expected,)]
 
 
@@ -160,6 +179,6 @@ def test_any_text_comes_back_as_it_was(tmp_path: Path, table: list[tuple[str, st
 def test_quote_is_used_for_targets(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     name = write(tmp_path, "a.csv", "a,b\n1,x\n")
     target = "out." + quote('my "table"')
-    ingest(con, name, tmp_path, None, SourceFormat(), target, 0.1, rejects="out.aside")
+    ingest(con, name, tmp_path, None, SourceFormat(header=True), target, 0.1, rejects="out.aside")
     assert con.execute(f"SELECT count(*) FROM {target}").fetchall() == [(1,)]
     assert con.execute("SELECT count(*) FROM out.aside").fetchall() == [(0,)]

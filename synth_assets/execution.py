@@ -106,7 +106,7 @@ def _step(event: DagsterEvent, verdicts: dict[str, str]) -> Step | None:
 
     ``verdicts`` keeps what a failed report said, for the failure of its step that follows.
     """
-    key = (event.step_key or "").replace("__", "/", 2)
+    key = (event.step_key or "").removeprefix("make__").replace("__", "/", 2)
     match event.event_type:
         case DagsterEventType.STEP_START:
             return Step(key, "started")

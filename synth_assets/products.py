@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from synth_assets.anonymity import AnonymizedColumn, anonymize
+from synth_assets.anonymity import AnonymizedColumn, anonymize, withhold_rare
 from synth_assets.deidentification import Generalize, TreatedColumn
 from synth_assets.domain import Domain, as_instant
 from synth_assets.errors import PublicationRefused, SourceError
@@ -205,7 +205,8 @@ def _anonymize(
         )
         for column in policy
     ]
-    rows = without_rare_text(con, policy, product.anonymize.k)
+    fitted = fitted_rows([*(column.name for column in policy), "__unit"])
+    rows = withhold_rare(con, fitted, columns, product.anonymize.k)
     result = anonymize(con, rows, columns, product.anonymize, "out.data")
     return result.model_dump(mode="json")
 

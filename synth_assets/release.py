@@ -13,6 +13,7 @@ import duckdb
 
 from synth_assets import __version__
 from synth_assets.accounting import Event
+from synth_assets.anonymity import nothing_to_generalize
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
@@ -81,6 +82,8 @@ def product_policy(product: Product, source: Source, policy: list[dict[str, Any]
         raise SourceError(
             f"{place}: all of its columns are suppressed; decide on them in sources.{source.name}.columns"
         )
+    if product.anonymize is not None and (why := nothing_to_generalize([(c.name, c.role) for c in chosen])):
+        raise SourceError(f"{place}: {why}")
     return chosen
 
 

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from synth_assets.accounting import Budget, Share
 from synth_assets.accounting.budget import check_cost
-from synth_assets.anonymity import Anonymize
-from synth_assets.classification.vocabulary import EntityType, Role
+from synth_assets.anonymity import Anonymize, nothing_to_generalize
+from synth_assets.classification.vocabulary import EntityType, Role, role_of
 from synth_assets.deidentification import RecordCondition, Treatment
 from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, SpecError
@@ -350,6 +350,9 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
                 f"{place}.columns holds direct identifiers that sources.{source.name} keeps as they are "
                 f"({join(kept)}); give them a treatment such as `pseudonymize`"
             )
+    roles = [(name, declared_role(source, name)) for name in product.columns]
+    if product.anonymize is not None and (why := nothing_to_generalize(roles)):
+        raise ValueError(f"{place}.{why}")
     check_cost(f"{place}.{product.kind}", *product.cost())
     if any(product.cost()) and source.budget is None:
         raise ValueError(
@@ -358,11 +361,17 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
         )
 
 
+def declared_role(source: Source, column: str) -> Role | None:
+    """The role that the spec itself gives a column, by name or by its type; None where the classifier decides."""
+    decision = source.columns.get(column, ColumnDecision())
+    return decision.role or (None if decision.type is None else role_of(decision.type))
+
+
 def direct_identifiers(source: Source, columns: tuple[str, ...]) -> list[str]:
     """The columns that the spec itself calls direct identifiers, the unit's column among them."""
     found = []
     for name in columns:
-        role = source.columns.get(name, ColumnDecision()).role
+        role = declared_role(source, name)
         if role == "direct_identifier" or (role is None and source.is_unit(name)):
             found.append(name)
     return found

@@ -99,6 +99,11 @@ def test_a_spec_is_frozen() -> None:
         ("warehouse: warehouse", "warehose: warehouse", "did you mean `warehouse`?"),
         ("{k: 5, l: 2}", "{k: 5, m: 2}", "unknown key `m`"),
         ("{k: 5, l: 2}", "{k: 1}", "anonymize.k (1)"),
+        (
+            "[age, postcode, diagnosis]",
+            "[diagnosis]",
+            "consumers.research.products.case_rows.anonymize needs a quasi-identifier among the columns (`diagnosis`)",
+        ),
         ("[age, sex, diagnosis]", "[age, sex, ssn]", "must hold no direct identifier (`ssn`)"),
         ("[age, sex, diagnosis]", "[age, sex, patient_id]", "must hold no direct identifier (`patient_id`)"),
         ("[age, sex, diagnosis]", "[age, sex, sex]", "`sex` more than once"),

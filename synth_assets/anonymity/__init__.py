@@ -12,5 +12,15 @@ from synth_assets.anonymity.model import (
     Generalization,
     Hierarchy,
 )
+from synth_assets.anonymity.rare import nothing_to_generalize, withhold_rare
 
-__all__ = ["Anonymization", "Anonymize", "AnonymizedColumn", "Generalization", "Hierarchy", "anonymize"]
+__all__ = [
+    "Anonymization",
+    "Anonymize",
+    "AnonymizedColumn",
+    "Generalization",
+    "Hierarchy",
+    "anonymize",
+    "nothing_to_generalize",
+    "withhold_rare",
+]

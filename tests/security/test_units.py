@@ -42,14 +42,22 @@ def spec(folder: Path, unit: str, kind: str, decision: str) -> Path:
 
 @pytest.mark.parametrize("unit", ["acct", "ACCT"])
 def test_a_unit_is_pseudonymized_in_rows(tmp_path: Path, unit: str) -> None:
-    """Also where nobody decided on its role as an identifier, and the product claims k-anonymity."""
-    path = spec(tmp_path, unit, "anonymize: {k: 5}", "acct: {role: insensitive}")
+    """Also where nobody decided on its role as an identifier."""
+    path = spec(tmp_path, unit, "rows: {share: 1}", "acct: {role: insensitive}")
     read = load_spec(path, {})
     assert materialize(read, dagster_home(read.root)).success
     with duckdb.connect(str(tmp_path / "warehouse/published/team/team.duckdb"), read_only=True) as con:
         values = [row[0] for row in con.execute("SELECT acct FROM looks").fetchall()]
     assert len(values) > 200
     assert all(value.startswith("id_") for value in values)
+
+
+def test_no_k_anonymous_product_holds_a_pseudonym_of_each_unit(tmp_path: Path) -> None:
+    read = load_spec(spec(tmp_path, "acct", "anonymize: {k: 5}", "acct: {role: insensitive}"), {})
+    (refused,) = materialize(read, dagster_home(read.root)).failures
+    assert (refused.key, refused.error) == ("staged/team/looks", "SpecError")
+    assert "`acct` is no quasi-identifier" in refused.text
+    assert "in 100% of its cells fewer than k=5 units share one" in refused.text
 
 
 @pytest.mark.parametrize("unit", ["acct", "ACCT"])

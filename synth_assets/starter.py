@@ -122,7 +122,7 @@ def find_people(source: ScannedSource, others: list[ScannedSource]) -> str | Non
 
 def source_name(file: Path) -> str:
     """A source's name from a file's."""
-    name = re.sub(r"[^a-z0-9_]+", "_", file.name.split(".")[0].lower()).strip("_")
+    name = re.sub(r"[^a-z0-9]+", "_", file.name.split(".")[0].lower()).strip("_")
     return name if name[:1].isalpha() else f"source_{name}".rstrip("_")
 
 

@@ -79,7 +79,13 @@ def test_two_files_of_one_name_are_refused(people: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("A-b c.csv", "a_b_c"), ("2024.csv", "source_2024"), ("ü.parquet", "source"), ("x.tar.gz", "x")],
+    [
+        ("A-b c.csv", "a_b_c"),
+        ("2024.csv", "source_2024"),
+        ("ü.parquet", "source"),
+        ("x.tar.gz", "x"),
+        ("a__b.csv", "a_b"),
+    ],
 )
 def test_names_of_files_become_names_of_sources(name: str, expected: str) -> None:
     assert source_name(Path(name)) == expected

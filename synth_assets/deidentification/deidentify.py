@@ -124,7 +124,7 @@ def deidentify(
     fakes = [(i, c.name, c.treatment) for i, c in enumerate(columns) if isinstance(c.treatment, Fake)]
     job = _Job(con, kept, columns, target, resolve_identities(con, kept, fakes, unit is not None), Pools(locale))
     job.gender = next((i for i, column in enumerate(columns) if column.entity_type == "gender"), None)
-    job.has_unit, job.people_sql = unit is not None, people_sql
+    job.unit, job.people_sql = unit, people_sql
     if fakes:
         job.pools.install(con)
     job.create()
@@ -133,7 +133,7 @@ def deidentify(
     if job.redrawn:
         job.create()
         job.refuse_collisions()
-    return job.outcome(unit, con.execute(f"SELECT count(*) FROM {source_sql}").fetchall()[0][0])
+    return job.outcome(con.execute(f"SELECT count(*) FROM {source_sql}").fetchall()[0][0])
 
 
 @dataclass
@@ -146,7 +146,7 @@ class _Job:
     target: str
     fakes: Sequence[FakedColumn]
     pools: Pools
-    has_unit: bool = False
+    unit: str | None = None
     gender: int | None = None
     people_sql: str | None = None
     redrawn: dict[int, int] = field(default_factory=dict)
@@ -171,12 +171,20 @@ class _Job:
         column = self.columns[index]
         faked = next((f for f in self.fakes if f.index == index), None)
         if faked is None:
-            treated = rule_expression(column.treatment, f"c{index}", column.data_type)
+            treated = rule_expression(column.treatment, f"c{index}", column.data_type, self._stands_for(column))
             return f"CAST({treated} AS {column.treatment.output_type(column.data_type)})"
         fake = fake_expression(faked.fake.fake, self._digits(faked), self.pools)
         if index in self.redrawn:
             fake = f"coalesce(r{index}, {fake})"
         return f"CASE WHEN c{index} IS NOT NULL THEN {fake} END"
+
+    def _stands_for(self, column: TreatedColumn) -> str:
+        """What a pseudonym names: an id of the column's type; a unit's own column is a key of persons, whatever it is.
+
+        A visit 7 and a person 7 thus have nothing in common, and a social security number tells nobody's patient id.
+        """
+        is_unit = self.unit is not None and column.name.lower() == self.unit.lower()
+        return "person_id" if is_unit else column.entity_type
 
     def _digits(self, faked: FakedColumn) -> Digits:
         return Digits(
@@ -190,7 +198,7 @@ class _Job:
         """The gender of the unit, or of the row where rows are units; nobody knows a stranger's."""
         if faked.by_unit:
             return "female"
-        known = self.gender is not None and not self.has_unit
+        known = self.gender is not None and self.unit is None
         return female_expression(f"c{self.gender}::VARCHAR") if known else "NULL::BOOLEAN"
 
     @property
@@ -290,15 +298,14 @@ class _Job:
         fake = fake_expression(faked.fake.fake, digits, self.pools)
         self.con.execute(f"UPDATE {table} SET fake = {fake} WHERE round = {attempt}")
 
-    def outcome(self, unit: str | None, rows_in: int) -> Deidentification:
+    def outcome(self, rows_in: int) -> Deidentification:
         """Counts of what was done; frees the temporary tables."""
         for index in self.redrawn:
             self.con.execute(f"DROP TABLE {_redrawn_table(index)}")
         names = [quote(column.name) for column in self.columns]
         before, after = (self._values(relation, names) for relation in (self.kept, self.target))
         outcomes = tuple(
-            self._outcome(index, unit, had - has)
-            for index, (had, has) in enumerate(zip(before[1:], after[1:], strict=True))
+            self._outcome(index, had - has) for index, (had, has) in enumerate(zip(before[1:], after[1:], strict=True))
         )
         digest = self.pools.digest if self.fakes else ""
         return Deidentification(self.target, after[0], rows_in - after[0], outcomes, digest)
@@ -307,12 +314,12 @@ class _Job:
         counts = ", ".join(["count(*)", *(f"count({name})" for name in names)])
         return [int(n) for n in self.con.execute(f"SELECT {counts} FROM {relation}").fetchall()[0]]
 
-    def _outcome(self, index: int, unit: str | None, suppressed_cells: int) -> ColumnOutcome:
+    def _outcome(self, index: int, suppressed_cells: int) -> ColumnOutcome:
         column = self.columns[index]
         faked = next((f for f in self.fakes if f.index == index), None)
         inputs = [column.name]
         if faked is not None and faked.by_unit:
-            inputs += [unit] if unit else []
+            inputs += [self.unit] if self.unit else []
             inputs += [self.columns[self.gender].name] if self.gender is not None and faked.family == "person" else []
         return ColumnOutcome(
             name=column.name,

@@ -24,8 +24,10 @@ UNIFORM_MASK_LENGTH = 8
 _NEAR = 1e-9  # relative slack by which a quotient below a whole number still counts as on the border
 
 
-def rule_expression(treatment: AnyTreatment, column: str, data_type: str) -> str:
+def rule_expression(treatment: AnyTreatment, column: str, data_type: str, stands_for: str = "") -> str:
     """SQL of a treated value; ``column`` is SQL of the value, and NULL stays NULL.
+
+    ``stands_for`` says what the value names: pseudonyms of equal values agree where that is the same.
 
     Raises:
         SpecError: the treatment does not suit the type, or is no rule over a single value.
@@ -37,7 +39,8 @@ def rule_expression(treatment: AnyTreatment, column: str, data_type: str) -> str
         case Suppress():
             return f"CAST(NULL AS {target})"
         case Pseudonymize():
-            return f"'id_' || lower(left(hex(keyed_hash('pseudonym', {column}::VARCHAR)), 20))"
+            named = f"{literal(f'{stands_for}:')} || {column}::VARCHAR"
+            return f"'id_' || lower(left(hex(keyed_hash('pseudonym', {named})), 20))"
         case Mask():
             return _mask(treatment, f"{column}::VARCHAR")
         case Generalize():

@@ -108,7 +108,7 @@ class Suppress(_Rule):
 
 
 class Pseudonymize(_Rule):
-    """Replace each value by a keyed pseudonym, the same in every table of the warehouse, so that joins still hold."""
+    """Replace each value by a keyed pseudonym: the same in every table for ids of one type, so that joins hold."""
 
     kind: Literal["pseudonymize"] = "pseudonymize"
 

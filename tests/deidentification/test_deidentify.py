@@ -330,3 +330,26 @@ def test_unsuitable_treatment_and_unknown_condition_are_refused(con: Con) -> Non
 )
 def test_names_that_name_another(name: str, other: bool) -> None:
     assert names_another(name) is other
+
+
+def test_equal_texts_have_one_pseudonym_only_as_ids_of_one_type(con: Con) -> None:
+    """A patient's number is nobody's SSN, visit or account; a unit is a person, whatever its type."""
+    con.execute(
+        "CREATE OR REPLACE TABLE ids AS SELECT i AS patient, i::VARCHAR AS ssn, i AS visit, i AS account, "
+        "i::VARCHAR AS doctor, i::UBIGINT AS __unit, false AS __control FROM range(50) AS r(i)"
+    )
+    types: dict[str, EntityType] = {
+        "patient": "record_id",
+        "ssn": "national_id",
+        "visit": "record_id",
+        "account": "bank_account",
+        "doctor": "person_id",
+    }
+    columns = [column(name, "pseudonymize", kind, data_type="BIGINT") for name, kind in types.items()]
+    deidentify(con, "ids", columns, "t_ids", unit="PATIENT")
+    equal = ", ".join(f"sum((a.patient = b.{name})::INT)" for name in types)
+    assert con.execute(f"SELECT {equal} FROM t_ids AS a, t_ids AS b").fetchall() == [(50, 0, 0, 0, 50)]
+    deidentify(con, "ids", [column("visit", "pseudonymize", "record_id", data_type="BIGINT")], "t_visits_alone")
+    assert one(con, "SELECT count(*) FROM t_ids SEMI JOIN t_visits_alone USING (visit)") == 50
+    deidentify(con, "ids", [column("doctor", "pseudonymize", "person_id")], "t_doctors", unit="doctor")
+    assert one(con, "SELECT count(*) FROM t_ids AS a SEMI JOIN t_doctors AS b ON a.patient = b.doctor") == 50

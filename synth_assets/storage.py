@@ -25,7 +25,7 @@ import duckdb
 
 from synth_assets.errors import SourceError, SpecError
 
-PURPOSES = ("unit", "control", "bound", "fake", "pseudonym", "shuffle", "snapshot")
+PURPOSES = ("unit", "bound", "fake", "pseudonym", "shuffle", "snapshot")
 """What the secret of a warehouse is used for in SQL; each purpose has a key of its own."""
 
 _BLOCK = 64  # bytes; the block of SHA-256, to which HMAC pads its key
@@ -48,22 +48,26 @@ def derive_key(secret: bytes, purpose: str) -> bytes:
 
 
 def install_keys(con: duckdb.DuckDBPyConnection, secret: bytes) -> None:
-    """Create the macros ``keyed_hash(purpose, text)`` and ``keyed_int(purpose, text)``.
+    """Create the macros ``keyed_hex``, ``keyed_hash``, ``keyed_int`` and ``keyed_term`` of (purpose, text).
 
-    They are HMAC-SHA256 (RFC 2104) over the UTF-8 text and its first 8 bytes as an unsigned number. The padded keys
-    live in session variables: they never stand in the text of a query.
+    The first three are HMAC-SHA256 (RFC 2104) over the UTF-8 text: its 64 lower-case digits, its bytes, and its first
+    8 bytes as an unsigned number. ``keyed_term`` is for millions of terms of a sum that is hashed again: 64 bits of
+    the inner hash alone, at half the price. HMAC's outer hash only keeps a known digest from being extended, and of
+    these none is known. The padded keys live in session variables: they never stand in the text of a query.
     """
     for purpose in PURPOSES:
         block = derive_key(secret, purpose).ljust(_BLOCK, b"\0")
         con.execute(f"SET VARIABLE hmac_inner_{purpose} = $1", [bytes(b ^ 0x36 for b in block)])
         con.execute(f"SET VARIABLE hmac_outer_{purpose} = $1", [bytes(b ^ 0x5C for b in block)])
-    con.execute(
-        "CREATE OR REPLACE TEMP MACRO keyed_hash(purpose, v) AS unhex(sha256(getvariable('hmac_outer_' || purpose)"
-        " || unhex(sha256(getvariable('hmac_inner_' || purpose) || encode(v)))))"
-    )
-    con.execute(
-        "CREATE OR REPLACE TEMP MACRO keyed_int(purpose, v) AS ('0x' || left(hex(keyed_hash(purpose, v)), 16))::UBIGINT"
-    )
+    inner = "sha256(getvariable('hmac_inner_' || purpose) || encode(v))"
+    macros = {
+        "keyed_hex": f"sha256(getvariable('hmac_outer_' || purpose) || unhex({inner}))",
+        "keyed_hash": "unhex(keyed_hex(purpose, v))",
+        "keyed_int": "('0x' || left(keyed_hex(purpose, v), 16))::UBIGINT",
+        "keyed_term": f"('0x' || left({inner}, 16))::UBIGINT",
+    }
+    for name, body in macros.items():
+        con.execute(f"CREATE OR REPLACE TEMP MACRO {name}(purpose, v) AS {body}")
 
 
 def load_secret(root: Path, given: str | None = None) -> tuple[bytes, bool]:

@@ -63,15 +63,21 @@ def test_keyed_hash_is_hmac_sha256() -> None:
             for text in ("", "a", "Zoë 😀", "x" * 200):
                 expected = hmac.digest(key, text.encode(), hashlib.sha256)
                 found = con.execute(
-                    f"SELECT keyed_hash('{purpose}', $1), keyed_int('{purpose}', $1)", [text]
+                    f"SELECT keyed_hash('{purpose}', $1), keyed_int('{purpose}', $1), keyed_hex('{purpose}', $1), "
+                    f"keyed_term('{purpose}', $1)",
+                    [text],
                 ).fetchone()
-                assert found == (expected, int.from_bytes(expected[:8], "big"))
+                padded = bytes(byte ^ 0x36 for byte in key.ljust(64, b"\0"))
+                term = hashlib.sha256(padded + text.encode()).digest()
+                numbers = [int.from_bytes(digest[:8], "big") for digest in (expected, term)]
+                assert found == (expected, numbers[0], expected.hex(), numbers[1])
 
 
 def test_keyed_hash_of_null_is_null() -> None:
     with duckdb.connect() as con:
         install_keys(con, SECRET)
-        assert con.execute("SELECT keyed_hash('unit', NULL), keyed_int('unit', NULL)").fetchone() == (None, None)
+        asked = ", ".join(f"{name}('unit', NULL)" for name in ("keyed_hex", "keyed_hash", "keyed_int", "keyed_term"))
+        assert con.execute(f"SELECT {asked}").fetchone() == (None,) * 4
 
 
 def test_purposes_have_keys_of_their_own() -> None:

@@ -215,7 +215,7 @@ class _Job:
         genders = self._genders
         female = "g.female" if genders else "NULL::BOOLEAN"
         join = f"LEFT JOIN {genders} AS g ON g.u = n.u" if genders else ""
-        hashes = "".join(f", hex(keyed_hash('fake', {m})) AS {name}" for m, name in self._digests.items())
+        hashes = "".join(f", upper(keyed_hex('fake', {m})) AS {name}" for m, name in self._digests.items())
         return f"(SELECT *{hashes} FROM (SELECT n.*, {female} AS female FROM {rows} AS n {join}))"
 
     @property
@@ -285,7 +285,7 @@ class _Job:
             f"SELECT identity FROM {table} QUALIFY row_number() OVER (PARTITION BY fake ORDER BY round, identity) > 1"
         )
         for attempt in range(1, _ROUNDS + 1):
-            again = f"hex(keyed_hash('fake', 'again:{attempt}:' || own))"
+            again = f"upper(keyed_hex('fake', 'again:{attempt}:' || own))"
             update = f"UPDATE {table} SET round = {attempt}, own = {again} WHERE identity IN ({taken})"
             if not self.con.execute(update).fetchall()[0][0]:
                 break

@@ -40,7 +40,7 @@ def rule_expression(treatment: AnyTreatment, column: str, data_type: str, stands
             return f"CAST(NULL AS {target})"
         case Pseudonymize():
             named = f"{literal(f'{stands_for}:')} || {column}::VARCHAR"
-            return f"'id_' || lower(left(hex(keyed_hash('pseudonym', {named})), 20))"
+            return f"'id_' || left(keyed_hex('pseudonym', {named}), 20)"
         case Mask():
             return _mask(treatment, f"{column}::VARCHAR")
         case Generalize():

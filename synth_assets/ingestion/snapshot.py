@@ -156,8 +156,8 @@ def _rows(source: Opened, unit: Column | None, control_fraction: float) -> str:
     unreadable, reason = _misfit(source)
     hashed, rank = _unit_hash(source, unit)
     return f"""
-        SELECT {names}, __unit, {_control(control_fraction)} AS __control, __misfit, __content
-        FROM (SELECT *, {hashed} AS __unit
+        SELECT {names}, {_number(1)} AS __unit, {_control(control_fraction)} AS __control, __misfit, __content
+        FROM (SELECT *, {hashed} AS __hash
               FROM (SELECT *, {rank} AS __rank
                     FROM (SELECT {cells}, {reason} AS __misfit,
                                  CASE WHEN {unreadable} THEN CAST(to_json(__source_row) AS VARCHAR) END AS __content
@@ -177,18 +177,23 @@ def _misfit(source: Opened) -> tuple[str, str]:
     )
 
 
+def _number(place: int) -> str:
+    """SQL of the first or second 64 bits of a unit's hash; they tell nothing of each other."""
+    return f"CAST('0x' || substr(__hash, {16 * place - 15}, 16) AS UBIGINT)"
+
+
 def _control(control_fraction: float) -> str:
-    drawn = "CAST(keyed_int('control', CAST(__unit AS VARCHAR)) AS DOUBLE) / 18446744073709551616"
+    drawn = f"CAST({_number(2)} AS DOUBLE) / 18446744073709551616"
     return f"coalesce({drawn} < CAST({control_fraction!r} AS DOUBLE), false)"
 
 
 def _unit_hash(source: Opened, unit: Column | None) -> tuple[str, str]:
-    """SQL of ``__unit``, and of the number of a row among exact duplicates where rows are units."""
+    """SQL of the keyed hash of the unit, and of the number of a row among exact duplicates where rows are units."""
     if unit is not None:
-        return f"keyed_int('unit', {_unit_text(unit)})", "1"
+        return f"keyed_hex('unit', {_unit_text(unit)})", "1"
     row = f"md5({row_text([(column.name, column.type) for column in source.columns])})"
     rank = f"row_number() OVER (PARTITION BY {row}, __misfit IS NULL)"
-    return f"keyed_int('unit', {row} || '#' || CAST(__rank AS VARCHAR))", rank
+    return f"keyed_hex('unit', {row} || '#' || CAST(__rank AS VARCHAR))", rank
 
 
 def _unit_text(unit: Column) -> str:
@@ -264,7 +269,7 @@ def _snapshot_id(
     control_fraction: float,
 ) -> str:
     """A keyed hash of the table as a multiset of rows (MSet-Add-Hash, Clarke et al., ASIACRYPT 2003)."""
-    row = "__unit" if unit is None else f"keyed_int('snapshot', {row_text(list(columns))})"
+    row = "__unit" if unit is None else f"keyed_term('snapshot', {row_text(list(columns))})"
     count, total = con.execute(f"SELECT count(*), CAST(coalesce(sum({row}), 0) AS VARCHAR) FROM {target}").fetchall()[0]
     content = json.dumps([columns, count, total, unit, control_fraction])
     return str(con.execute("SELECT lower(left(hex(keyed_hash('snapshot', ?)), 32))", [content]).fetchall()[0][0])

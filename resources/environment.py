@@ -7,6 +7,7 @@ line uses these without it.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +75,7 @@ def dagster_home(root: Path) -> Path:
     """Dagster's folder: ``DAGSTER_HOME`` if set, else ``dagster`` in the warehouse, with telemetry off."""
     named = os.environ.get("DAGSTER_HOME")
     if named:
-        Path(named).mkdir(parents=True, exist_ok=True)
+        Path(named).mkdir(mode=0o700, parents=True, exist_ok=True)
         return Path(named)
     home = root / "dagster"
     home.mkdir(parents=True, exist_ok=True)
@@ -85,6 +86,13 @@ def dagster_home(root: Path) -> Path:
         (home / ".nux").mkdir(exist_ok=True)
         (home / ".nux" / "nux.yaml").write_text("seen: 1\n", "utf-8")  # no sign-up form over the first page
     return home
+
+
+def who_else_reads(home: Path) -> str:
+    """One sentence where others may read Dagster's folder, which holds exact counts and scores; else nothing."""
+    if not stat.S_IMODE(home.stat().st_mode) & 0o077:
+        return ""
+    return f"others may read {home}, where Dagster keeps exact counts and scores; run `chmod 700` on it"
 
 
 def child_environment(spec: Path, home: Path) -> Mapping[str, str]:

@@ -141,6 +141,15 @@ def classify(
     out.print(table)
 
 
+def _dagster_home(root: Path) -> Path:
+    from resources.environment import dagster_home, who_else_reads
+
+    home = dagster_home(root)
+    if warning := who_else_reads(home):
+        err.print(f"[yellow]warning:[/] {_escape(warning)}", soft_wrap=True)
+    return home
+
+
 def _print_notes(notes: Sequence[str]) -> None:
     for note in notes:
         err.print(f"[yellow]note:[/] {_escape(note)}; or run this again with `--header`", soft_wrap=True)
@@ -246,7 +255,7 @@ def run(
 ) -> None:
     """Materialize the graph with Dagster, and show what came out."""
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    from resources.environment import dagster_home, open_warehouse, read_spec
+    from resources.environment import open_warehouse, read_spec
 
     read = read_spec(spec)
     warehouse, made = open_warehouse(read.root)
@@ -255,7 +264,7 @@ def run(
     with out.status("loading Dagster"):
         from synth_assets.execution import materialize
     chosen = [key for item in select or [] for key in item.replace(",", " ").split()]
-    outcome = materialize(read, dagster_home(read.root), chosen, _progress())
+    outcome = materialize(read, _dagster_home(read.root), chosen, _progress())
     _print_run(read, warehouse, outcome)
     if outcome.refused_by_budget:
         raise typer.Exit(REFUSED)
@@ -377,11 +386,11 @@ def ui(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
 ) -> None:
     """Dagster's webserver and daemon on this spec."""
-    from resources.environment import child_environment, dagster_home, find_spec, open_warehouse, read_spec
+    from resources.environment import child_environment, find_spec, open_warehouse, read_spec
 
     read = read_spec(spec)
     open_warehouse(read.root)
-    environment = child_environment(find_spec(spec), dagster_home(read.root))
+    environment = child_environment(find_spec(spec), _dagster_home(read.root))
     command = [sys.executable, "-m", "dagster", "dev", "-m", "synth_assets.definitions"]
     out.print(f"the graph is at http://{host}:{port}; stop with Ctrl-C")
     os.execve(sys.executable, [*command, "-h", host, "-p", str(port)], {**environment})  # noqa: S606 - no shell wanted

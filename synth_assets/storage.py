@@ -320,7 +320,9 @@ class Warehouse:
 
     def _private_folder(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.restricted.chmod(0o700)
+        inside = len(folder.relative_to(self.restricted).parts)
+        for part in [folder, *folder.parents][: inside + 1]:
+            part.chmod(0o700)
 
 
 def put_meta(con: duckdb.DuckDBPyConnection, facts: Mapping[str, Any], schema: str = "out") -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -347,6 +348,7 @@ def delta_of(rho: float, epsilon: float) -> float:
     return math.exp(min(0.0, log_delta((low + high) / 2))) * (1 + 1e-9)
 
 
+@lru_cache(maxsize=256)
 def rho_of(epsilon: float, delta: float) -> float:
     """The most rho that (epsilon, delta) pays for, rounded down. Raises ValueError unless both are positive."""
     if not (0 < epsilon < math.inf and 0 < delta < 1):

@@ -12,7 +12,7 @@ from typing import Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from synth_assets.accounting import Charge, Event, Ledger, Share
+from synth_assets.accounting import Charge, Event, Ledger
 from synth_assets.accounting.budget import Total, chargeable, exact, judged, rounded_down
 from synth_assets.errors import BudgetExceeded
 
@@ -26,28 +26,6 @@ class BudgetAccountantResource(ConfigurableResource[Any]):
     def ledger(self) -> Ledger:
         """The ledger itself."""
         return Ledger(Path(self.path))
-
-    def charge(
-        self,
-        *,
-        source: str,
-        asset: str,
-        consumer: str,
-        product: str,
-        release_id: str,
-        event: Event,
-        at: str,
-        run_id: str,
-        consumer_share: Share | None = None,
-    ) -> Charge:
-        """Charge an event to a source before its rows are looked at; see :meth:`Ledger.charge`.
-
-        Raises:
-            BudgetExceeded: there is no room; nothing was charged.
-        """
-        return self.ledger.charge(
-            source, asset, consumer, product, release_id, event, at, run_id, consumer_share=consumer_share
-        )
 
     def accountant(self, source: str, **charged_to: Any) -> Any:
         """Return a ``diffprivlib.BudgetAccountant`` of this source, for tools that take ``accountant=``.

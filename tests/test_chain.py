@@ -11,29 +11,17 @@ import duckdb
 import pandas as pd
 import pytest
 
-from resources.environment import dagster_home
-from synth_assets.execution import Outcome, materialize
 from synth_assets.release import current_release, release_key
-from synth_assets.spec import load_spec
 from synth_assets.synthesis import Independent
-from tests.workspace import one, product, read, write_people, write_spec
+from tests.workspace import one, product, publish, read, run, write_people, write_spec
 
 pytestmark = pytest.mark.xdist_group("chain")
-
-
-def run(path: Path, *select: str) -> Outcome:
-    spec = load_spec(path, {})
-    return materialize(spec, dagster_home(spec.root), select)
 
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace after one run of one product."""
-    folder = tmp_path_factory.mktemp("chain")
-    write_people(folder)
-    outcome = run(write_spec(folder, product("towns")))
-    assert outcome.success, outcome.failures
-    return folder
+    return publish(tmp_path_factory.mktemp("chain"), product("towns"))
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from resources.environment import dagster_home, open_ledger, open_warehouse
 from synth_assets.accounting import Ledger
+from synth_assets.execution import Outcome, materialize
 from synth_assets.spec import Spec, load_spec
 from synth_assets.storage import Warehouse
 
@@ -100,12 +101,18 @@ def command(
     )
 
 
-def run(path: Path, select: Sequence[str] = ()) -> object:
-    """Run the graph in this process."""
-    from synth_assets.execution import materialize
-
+def run(path: Path, *select: str) -> Outcome:
+    """Run the graph, or the assets named, in this process."""
     spec = load_spec(path, {})
     return materialize(spec, dagster_home(spec.root), select)
+
+
+def publish(folder: Path, consumers: str) -> Path:
+    """The folder after one run of everything over :func:`write_people`, which must succeed."""
+    write_people(folder)
+    outcome = run(write_spec(folder, consumers))
+    assert outcome.success, outcome.failures
+    return folder
 
 
 def plain(text: str) -> str:

@@ -29,11 +29,11 @@ def resource(tmp_path: Path) -> BudgetAccountantResource:
 
 def test_the_resource_charges_the_durable_ledger(resource: BudgetAccountantResource) -> None:
     event = Event(mechanism="mst", epsilon=0.2)
-    charge = resource.charge(source="patients", event=event, **FACTS)
+    charge = resource.ledger.charge(source="patients", event=event, **FACTS)
     again = BudgetAccountantResource(path=resource.path)
     assert [c.id for c in again.ledger.charges("patients")] == [charge.id]
     with pytest.raises(BudgetExceeded):
-        again.charge(source="patients", event=event, **FACTS)
+        again.ledger.charge(source="patients", event=event, **FACTS)
 
 
 def test_diffprivlib_tools_spend_from_the_ledger(resource: BudgetAccountantResource) -> None:

@@ -11,29 +11,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from resources.environment import dagster_home
 from synth_assets.accounting import Ledger
 from synth_assets.errors import LedgerError
-from synth_assets.execution import Outcome, materialize
 from synth_assets.planning import plan
 from synth_assets.release import current_release, release_key
-from synth_assets.spec import load_spec
-from tests.workspace import one, product, read, write_people, write_spec
+from tests.workspace import one, product, publish, read, run, write_people, write_spec
 
 pytestmark = pytest.mark.xdist_group("chain")
 
 
-def run(path: Path, *select: str) -> Outcome:
-    spec = load_spec(path, {})
-    return materialize(spec, dagster_home(spec.root), select)
-
-
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("swaps")
-    write_people(folder)
-    assert run(write_spec(folder, product("towns"))).success
-    return folder
+    return publish(tmp_path_factory.mktemp("swaps"), product("towns"))
 
 
 @pytest.fixture

@@ -9,11 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from resources.environment import dagster_home
-from synth_assets.execution import Outcome, materialize
-from synth_assets.spec import load_spec
 from synth_assets.summary import summarize_run
-from tests.workspace import read, write_people, write_spec
+from tests.workspace import publish, read, run, write_spec
 
 pytestmark = pytest.mark.xdist_group("chain")
 
@@ -31,18 +28,9 @@ consumers:
 """
 
 
-def run(path: Path, *select: str) -> Outcome:
-    spec = load_spec(path, {})
-    return materialize(spec, dagster_home(spec.root), select)
-
-
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("figures")
-    write_people(folder)
-    outcome = run(write_spec(folder, FIGURES))
-    assert outcome.success, outcome.failures
-    return folder
+    return publish(tmp_path_factory.mktemp("figures"), FIGURES)
 
 
 def test_the_table_is_published_with_an_error_beside_each_figure(ready: Path) -> None:

@@ -95,6 +95,19 @@ class Delimited:
         arms = [f"({self._arm(d, [file], 'ignore_errors=true')} LIMIT {share})" for d, file in chosen]
         return f"({' UNION ALL '.join(arms)})"
 
+    def swallowed(self, name: str) -> str:
+        """SQL of whether a cell looks like records that a quote which was never closed has swallowed.
+
+        Its first line then completes a record, its last line begins one, and those between are whole: they hold as
+        many delimiters as that takes. In a table of two columns, a comma in a note of two lines would do.
+        """
+        found = []
+        for dialect in self.files:
+            names = [known.lower() for known in dialect.names]
+            if len(names) > 2 and name.lower() in names:
+                found.append(_looks_like_records(quote(name), dialect.delimiter, len(names), names.index(name.lower())))
+        return f"(contains({quote(name)}, chr(10)) AND ({' OR '.join(dict.fromkeys(found))}))" if found else "false"
+
     def _arm(self, dialect: Dialect, files: list[str], extra: str) -> str:
         own = {name.lower(): name for name in dialect.names}
         cells = [
@@ -109,6 +122,32 @@ class Delimited:
             f"delim={literal(dialect.delimiter)}, quote='\"', escape='\"', encoding={literal(dialect.encoding)}, "
             f"columns={{{columns}}}{f', nullstr=[{nulls}]' if nulls else ''}, {extra})"
         )
+
+
+def _looks_like_records(cell: str, delimiter: str, columns: int, place: int) -> str:
+    def count(text: str, sign: str) -> str:
+        return f"(len({text}) - len(replace({text}, {sign}, '')))"
+
+    mark = literal(delimiter)
+    return (
+        f"({count(cell, mark)} = {columns - 1} * {count(cell, 'chr(10)')}"
+        f" AND {count(f'split_part({cell}, chr(10), 1)', mark)} = {columns - 1 - place}"
+        f" AND {count(f'split_part({cell}, chr(10), -1)', mark)} = {place})"
+    )
+
+
+def count_records(files: Collection[Path]) -> int:
+    """Lines of the files, those inside quotes too, without one for the header of each."""
+    lines = 0
+    for file in files:
+        ends = {"\n": 0, "\r": 0}
+        last = ""
+        with _open(file) as stream:
+            while chunk := stream.read(_CHUNK):
+                ends = {end: known + chunk.count(end.encode()) for end, known in ends.items()}
+                last = chunk[-1:].decode("latin-1")
+        lines += (ends["\n"] or ends["\r"]) + (last not in ends) - 1
+    return lines
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class Opened:
         recording: the same, storing what is passed over in the temporary tables :data:`REJECTS` and their scans.
         readable: SQL that is false for rows that hold nothing readable.
         stable: whether the scan stays possible after the source is closed.
+        swallowed: SQL of whether a row holds, in a cell of text, what looks like other rows.
         notes: sentences for the user about what was decided in doubt; they hold no cell.
     """
 
@@ -60,6 +61,7 @@ class Opened:
     recording: str
     readable: str = "true"
     stable: bool = True
+    swallowed: str = "false"
     notes: tuple[str, ...] = ()
 
     def select(self) -> str:
@@ -182,7 +184,16 @@ def _open_csv(
     open_names = [name for name in files.names if name.lower() not in settled]
     found = infer(con, files.sample(min(FIRST, sample)), files.sample(sample), open_names, options)
     columns = tuple(_column(name, settled.get(name.lower()) or found[name]) for name in files.names)
-    return Opened(location, columns, files.scan(), files.scan(_RECORDING), stable=files.stable, notes=files.notes)
+    swallowed = [files.swallowed(column.name) for column in columns if column.type == "VARCHAR"]
+    return Opened(
+        location,
+        columns,
+        files.scan(),
+        files.scan(_RECORDING),
+        stable=files.stable,
+        swallowed=" OR ".join(part for part in swallowed if part != "false") or "false",
+        notes=files.notes,
+    )
 
 
 def _column(name: str, form: Form, value: str = "") -> Column:

@@ -15,11 +15,13 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from synth_assets.errors import SourceError
+from synth_assets.ingestion.delimited import count_records
 from synth_assets.ingestion.location import SourceFormat, suggestion
 from synth_assets.ingestion.relation import REJECTS, Column, Opened, opened, readable, remarks
 from synth_assets.storage import columns_of, literal, quote
 
 _BOOKKEEPING = ("__unit", "__control")
+_MANY = 0.01  # share of rows; more of them do not hold other rows by mistake
 _FLOATS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -223,15 +225,7 @@ def _set_aside(con: duckdb.DuckDBPyConnection, source: Opened, target: str, reje
     con.execute(f"CREATE TABLE {rejects} (reason VARCHAR, line UBIGINT, content VARCHAR)")
     broken = 0
     if source.location.kind == "csv":
-        per_line = f"""
-            SELECT lower(any_value(error_type)) AS reason, line, any_value(csv_line) AS content,
-                   bool_or(error_type = 'UNQUOTED VALUE') AS swallowed
-            FROM temp.{REJECTS} GROUP BY scan_id, file_id, line
-        """
-        con.execute(f"INSERT INTO {rejects} SELECT reason, line, content FROM ({per_line})")
-        lines = "len(string_split(rtrim(content, chr(10) || chr(13)), chr(10)))"
-        counted = f"SELECT coalesce(sum(CASE WHEN swallowed THEN {lines} ELSE 1 END), 0) FROM ({per_line})"
-        broken = int(con.execute(counted).fetchall()[0][0])
+        broken = _broken_records(con, source, target, rejects) + _mark_swallowed(con, source, target)
     misfit, without_unit = con.execute(
         f"SELECT count(__misfit), count(*) FILTER (__misfit IS NULL AND __unit IS NULL) FROM {target}"
     ).fetchall()[0]
@@ -245,6 +239,51 @@ def _set_aside(con: duckdb.DuckDBPyConnection, source: Opened, target: str, reje
     for helper in ("__misfit", "__content"):
         con.execute(f"ALTER TABLE {target} DROP COLUMN {helper}")
     return broken + misfit, without_unit
+
+
+def _broken_records(con: duckdb.DuckDBPyConnection, source: Opened, target: str, rejects: str) -> int:
+    """Keep what DuckDB could not read, and count it.
+
+    DuckDB keeps only the head of a record that a quote made long. Where there is one, all lines that became no row
+    are counted instead.
+    """
+    per_line = f"""
+        SELECT lower(any_value(error_type)) AS reason, line, any_value(csv_line) AS content,
+               bool_or(error_type = 'LINE SIZE OVER MAXIMUM'
+                       OR contains(rtrim(csv_line, chr(10) || chr(13)), chr(10))) AS swallowing
+        FROM temp.{REJECTS} GROUP BY scan_id, file_id, line
+    """
+    con.execute(f"INSERT INTO {rejects} SELECT reason, line, content FROM ({per_line})")
+    broken, swallowing = con.execute(
+        f"SELECT count(*), coalesce(bool_or(swallowing), false) FROM ({per_line})"
+    ).fetchall()[0]
+    if not swallowing:
+        return int(broken)
+    inside = " + ".join(_breaks(quote(column.name)) for column in source.columns if column.type == "VARCHAR") or "0"
+    lines = con.execute(f"SELECT count(*) + coalesce(sum({inside}), 0) FROM {target}").fetchall()[0][0]
+    return max(int(broken), count_records(source.location.files) - int(lines))
+
+
+def _breaks(cell: str) -> str:
+    return f"coalesce(len({cell}) - len(replace({cell}, chr(10), '')), 0)"
+
+
+def _mark_swallowed(con: duckdb.DuckDBPyConnection, source: Opened, target: str) -> int:
+    """Mark rows that hold what looks like other rows, and count those; where many rows do, it is a way of writing."""
+    if source.swallowed == "false":
+        return 0
+    marked = f"FROM {target} WHERE __misfit IS NULL AND ({source.swallowed})"
+    holders = con.execute(f"SELECT count(*) {marked}").fetchall()[0][0]
+    rows = con.execute(f"SELECT count(*) FROM {target}").fetchall()[0][0]
+    if not holders or holders > max(1, _MANY * rows):
+        return 0
+    breaks = ", ".join(_breaks(quote(column.name)) for column in source.columns if column.type == "VARCHAR")
+    inside = con.execute(f"SELECT sum(greatest({breaks})) {marked}").fetchall()[0][0]
+    con.execute(
+        f"UPDATE {target} SET __misfit = 'holds what looks like rows that an open quote swallowed' "
+        f"WHERE __misfit IS NULL AND ({source.swallowed})"
+    )
+    return int(inside)
 
 
 def _drop_records(con: duckdb.DuckDBPyConnection) -> None:

@@ -105,6 +105,39 @@ def test_an_open_quote_counts_every_line_that_it_swallows(con: duckdb.DuckDBPyCo
     assert bring(con, tmp_path, name, reject_limit=0.9).rejected == 3
 
 
+def long(first: int, last: int) -> str:
+    return "".join(f"{i},name {i},town {i}\n" for i in range(first, last))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('1,a,p\n2,"open,q\n3,z,r\n4,"",s\n5,y",t\n6,k,l\n', 2),
+        ('1,a,p\n2,"open,q\n3,z,r\n4,5 ft 3",s\n5,y,t\n', 2),
+        ('1,"open,q\n2,z,5 ft 3"\n3,y,t\n', 1),
+        ('1,a,"open\n2,z,5 ft 3"\n3,y,t\n', 1),
+        ('1,a,p\n2,"open,q\n3,z,r\n4,"w",s\n5,y,t\n', 2),
+        ('1,a,p\n2,"open,q\n3,z,r\n', 1),
+        (f'{long(0, 50)}50,"open,q\n{long(51, 3000)}', 50),
+        (f'{long(0, 50)}50,"open,q\n{long(51, 99_000)}99000,5 ft 3",z\n{long(99_001, 99_101)}', 150),
+    ],
+)
+def test_rows_that_an_open_quote_swallows_are_counted(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str, kept: int
+) -> None:
+    """Whether the quote ends with the file, at a stray quote, or at one that reads like its own; also beyond 2 MB."""
+    snapshot = bring(con, tmp_path, write(tmp_path, "a.csv", "id,a,b\n" + text), reject_limit=1)
+    assert (snapshot.rows, snapshot.rejected) == (kept, text.count("\n") - kept)
+
+
+def test_cells_of_several_lines_are_no_swallowed_rows(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    cells = ["12 Main St\nLake, FL", "a,b\nc", "x\n\ny", "one,\ntwo,"]
+    text = "id,address,note,town\n" + "".join(f'{i},"{cell}",n,t\n' for i, cell in enumerate(cells))
+    assert bring(con, tmp_path, write(tmp_path, "a.csv", text)).rows == len(cells)
+    usual = "".join(f'{i},"12 Main St, Apt {i}\nLake, FL",x\n' for i in range(50))
+    assert bring(con, tmp_path, write(tmp_path, "b.csv", "id,address,phone\n" + usual)).rows == 50
+
+
 def test_values_after_the_sample_do_not_change_in_silence(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     lines = ["id,v", *(f"{i},1" for i in range(1, 200_001)), "007,1", "8,x"]
     snapshot = bring(con, tmp_path, write(tmp_path, "a.csv", "\n".join(lines) + "\n"))

@@ -35,9 +35,7 @@ from synth_assets.synthesis.rounds import TOLERANCE, cells_of, first_deviation, 
 from synth_assets.synthesis.selection import Table
 from synth_assets.synthesis.table import Rows
 
-SINGLES = Fraction(2, 10)
-SINGLES_UNDECLARED = Fraction(3, 10)
-"""Where categories have to be found: the share decides which ones stand out."""
+SINGLES = Fraction(3, 10)
 ROUNDS = 2.5
 """Rounds per column, unless the noise is lowered on the way."""
 GROUP_NOISE = 8.0
@@ -59,10 +57,10 @@ def _weights(weights: Mapping[str, float]) -> Mapping[str, float]:
 class AIM(Synthesizer):
     """The most accurate method for the columns of a product, where seconds to a minute of work are no matter.
 
-    Of the budget (rho, or epsilon where ``delta`` is 0) two tenths measure single columns, three where categories have
-    to be found. The rest pays for rounds: each spends a tenth of its share to choose the marginal of two or three
-    columns that the model is most wrong about, by the exponential mechanism, and nine tenths to measure it. When a
-    measurement tells no more than noise, later rounds get four times the share.
+    Of the budget (rho, or epsilon where ``delta`` is 0) three tenths measure single columns. The rest pays for rounds:
+    each spends a tenth of its share to choose the marginal of two or three columns that the model is most wrong about,
+    by the exponential mechanism, and nine tenths to measure it. When a measurement tells no more than noise, later
+    rounds get four times the share.
 
     Attributes:
         target: the column that the consumer predicts; marginals with it count twice, and groups of cells are finer.
@@ -90,8 +88,7 @@ class AIM(Synthesizer):
         known = declared(rows, domain)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         alone = len(names) == 1
-        singles = SINGLES_UNDECLARED if allowance.hides_categories else SINGLES
-        learned = learn(rows, known, allowance, Fraction(1) if alone else singles)
+        learned = learn(rows, known, allowance, Fraction(1) if alone else SINGLES)
         share = allowance.left / max(1, round(ROUNDS * len(names)))
         noise = 0.0 if alone else first_deviation(allowance, share)
         coarseness = GROUP_NOISE if self.target is None else TARGET_GROUP_NOISE

@@ -123,7 +123,8 @@ class Ledger:
             import diffprivlib  # noqa: F401 - slow, so it is loaded before others are kept waiting
         with writing(self.path) as con:
             if event.guarantee == "heuristic" and most_heuristic is not None:
-                _require_tables(source, _heuristic_tables(con, source), event.tables, most_heuristic)
+                made = _heuristic_tables(con, source, besides=(release_id, asset))
+                _require_tables(source, made, event.tables, most_heuristic)
             body = _weigh(con, source, consumer, event, consumer_share)
             facts = {"asset": asset, "product": product, "event": event.model_dump(), **body}
             entry = append(
@@ -251,7 +252,10 @@ class Ledger:
             return _spent(con, source, consumer)
 
     def heuristic_tables(self, source: str) -> int:
-        """Return how many tables the heuristic releases of a source have, over all time."""
+        """Return how many tables the heuristic releases of a source have, over all time.
+
+        A release that was begun more than once, as its process died, counts once: it tells the same each time.
+        """
         with connect(self.path) as con:
             return _heuristic_tables(con, source)
 
@@ -394,12 +398,14 @@ def _require_room(whose: str, ceiling: Total, spent: Total, cost: Total) -> None
     )
 
 
-def _heuristic_tables(con: sqlite3.Connection, source: str) -> int:
+def _heuristic_tables(con: sqlite3.Connection, source: str, besides: tuple[str, str] = ("", "")) -> int:
     counted = (
-        "SELECT coalesce(sum(coalesce(json_extract(body, '$.event.tables'), 1)), 0) FROM entries"
-        " WHERE kind = 'charge' AND source = ? AND json_extract(body, '$.event.guarantee') = 'heuristic'"
+        "SELECT coalesce(sum(tables), 0) FROM (SELECT max(coalesce(json_extract(body, '$.event.tables'), 1)) AS tables"
+        " FROM entries WHERE kind = 'charge' AND source = ? AND json_extract(body, '$.event.guarantee') = 'heuristic'"
+        " AND NOT (subject = ? AND json_extract(body, '$.asset') = ?)"
+        " GROUP BY subject, json_extract(body, '$.asset'))"
     )
-    return int(con.execute(counted, (source,)).fetchone()[0])
+    return int(con.execute(counted, (source, *besides)).fetchone()[0])
 
 
 def _require_tables(source: str, made: int, asked: int, most: int) -> None:

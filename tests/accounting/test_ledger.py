@@ -200,6 +200,8 @@ def test_heuristic_tables_are_counted_and_bounded(ledger: Ledger) -> None:
     with pytest.raises(BudgetExceeded, match="requested 3, made 3, remaining 2, the most 5"):
         charge(ledger, 0, release_id="r2", event=pairs, most_heuristic=5)
     assert ledger.charges("patients") == before
+    charge(ledger, 0, event=pairs, most_heuristic=5)  # begun again after a crash: the same tables
+    assert ledger.heuristic_tables("patients") == 3
     single = Event(mechanism="k_anonymity", guarantee="heuristic")
     charge(ledger, 0, release_id="r3", event=single, most_heuristic=4)
     assert ledger.heuristic_tables("patients") == 4

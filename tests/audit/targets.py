@@ -15,8 +15,8 @@ import duckdb
 
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import NoiseSource
-from synth_assets.statistics import Statistics
-from synth_assets.synthesis import AIM, MST, Independent, PrivBayes, Synthesizer
+from synth_assets.statistics import Statistics, quantile
+from synth_assets.synthesis import AIM, MST, Independent, PrivBayes, Synthesizer, mst, rounds
 from tests.audit.games import Release, Target
 
 ROWS = 400
@@ -37,7 +37,14 @@ DECLARED = Domain.from_spec(
 NUMBERS_ONLY = Domain.from_spec({"size": {"bounds": [80, 100], "bins": 4}})
 
 METHODS: tuple[type[Synthesizer], ...] = (Independent, MST, AIM, PrivBayes)
-CHOOSING = {"independent": 0.0, "mst": 0.1, "aim": 0.1, "privbayes": 0.1, "statistics": 0.1}
+CHOOSING = {
+    "independent": 0.0,
+    "mst": float(mst.SELECTION),
+    "aim": float(rounds.SELECTION),
+    "privbayes": float(rounds.SELECTION),
+    "statistics": float(quantile.CHOICE) / 5,
+}
+"""The most of the budget that choices may take; quantiles, which choose, have a fifth of the weights of the figures."""
 
 FIGURES: Mapping[str, Any] = {
     "count": [{}, {"by": ["kind", "town"]}],

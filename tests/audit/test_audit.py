@@ -41,17 +41,17 @@ def test_games_do_not_refute_the_claim(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("bug", [b for b in bugs.EVERYWHERE if b is not bugs.fixed_seed], ids=lambda b: b.__name__)
 def test_the_audit_catches(bug: bugs.Plant, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By dual runs, in the first games."""
+    """By dual runs, in the first games; a category's own noise hides it from one game in ten."""
     bug(monkeypatch)
     domain = NUMBERS_ONLY if bug is bugs.domain_from_data else DECLARED
-    assert audit(every_target(domain)[NAMES.index(name)], tables(canary()), games=3).findings
+    assert audit(every_target(domain)[NAMES.index(name)], tables(canary()), games=25).findings
 
 
 @pytest.mark.parametrize("bug", bugs.IN_SUMS, ids=lambda b: b.__name__)
 def test_the_audit_catches_in_sums(bug: bugs.Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """By dual runs; the canary's value is out of bounds, and bounds are far from zero."""
     bug(monkeypatch)
-    assert audit(every_target(DECLARED)[NAMES.index("statistics")], tables(canary()), games=3).findings
+    assert audit(every_target(DECLARED)[NAMES.index("statistics")], tables(canary()), games=25).findings
 
 
 @pytest.mark.audit

@@ -71,6 +71,23 @@ def test_choices_keep_their_promise() -> None:
     assert 1.4 < _choices(2.0).epsilon() <= 2.0
 
 
+def _named(forgotten: int = 0) -> float:
+    """What the rate is at the least at which a category of one unit alone, of all of its rows, is named, as a part of
+    the rate that delta allows for each of ten; ``forgotten`` is taken off the threshold."""
+    delta = 0.02
+    allowance = Allowance(EPSILON, delta, ROWS_PER_UNIT, noise_source(None), hides_categories=True)
+    threshold = allowance.threshold(Fraction(1), Fraction(1)) - forgotten
+    told = allowance.measure(np.full(CELLS, ROWS_PER_UNIT, dtype=np.int64), Fraction(1), "categories")
+    return Rates(int((told >= threshold).sum()), 0, CELLS).least_hits() / (delta / 2 / ROWS_PER_UNIT)
+
+
+def test_thresholds_hide_whom_they_should() -> None:
+    """The bound on the tail is safe by one or two rows; three rows less are seen."""
+    assert 0.1 < _named() <= 1.0
+    assert _named(forgotten=3) > 1.0
+    assert _named(forgotten=ROWS_PER_UNIT) > 1.0
+
+
 def test_noise_is_each_cells_own() -> None:
     """No cell's noise tells of the next one's, nor of the same cell's in another answer: correlations within 5.1 /
     sqrt(n), which chance exceeds in one of the three once in a million times."""

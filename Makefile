@@ -37,7 +37,7 @@ bench: venv
 	$(BIN)/python -m benchmarks
 
 audit: venv
-	$(BIN)/python -m pytest -m audit
+	$(BIN)/python -m pytest -m audit -n 2
 
 docs: venv
 	$(BIN)/python -c "import json; from synth_assets.spec import Spec; print(json.dumps(Spec.model_json_schema(), indent=1))" > docs/spec.schema.json

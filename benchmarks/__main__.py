@@ -43,6 +43,7 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
     table = data / "adult_raw.csv" if data else generate(folder)[0]
     commands = {
         "chain": ["chain.py"],
+        "classification": ["classification.py", *(["--data", str(data)] if data else [])],
         "synthesis": ["synthesis.py", str(table), "--epsilon", "0.1", "1", "10"],
     }
     if data:

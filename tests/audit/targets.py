@@ -111,7 +111,9 @@ def statistics_target(
     con = duckdb.connect(config={"threads": 1})
 
     def release(table: duckdb.DuckDBPyRelation, source: NoiseSource) -> str:
-        con.register("t", table.arrow())
+        with tempfile.TemporaryDirectory() as folder:  # a relation belongs to its own connection
+            table.write_parquet(f"{folder}/t.parquet")
+            con.execute(f"CREATE OR REPLACE TEMP TABLE t AS FROM read_parquet('{folder}/t.parquet')")
         told = block.release(con, "t", domain, rows_per_unit=ROWS_PER_UNIT, rng=source)
         return f"{told.frame.to_csv()} {told.charge} {told.errors} {told.learned}"
 

@@ -23,6 +23,7 @@ from synth_assets.storage import quote
 _TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_ROWS_PER_UNIT = 5  # rows of one person that a starter's products read, where people have several
 _SMALL, _TINY = 5000, 1000  # rows; below, the noise of epsilon 1 over many columns would drown the table
 _MOST_WORDS = 100  # distinct values of a text column in the starter's product
 _MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to be the list of people
@@ -144,7 +145,8 @@ def render(sources: list[ScannedSource], folder: Path) -> str:
     ]
     for source in sources:
         lines += _render_source(source, folder, find_people(source, sources))
-    return "\n".join([*lines, *_render_consumer(sources[0])]) + "\n"
+    first = next((source for source in sources if not source.many_rows), sources[0])
+    return "\n".join([*lines, *_render_consumer(first)]) + "\n"
 
 
 def _render_source(source: ScannedSource, folder: Path, people: str | None) -> list[str]:
@@ -157,7 +159,7 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
         lines.append(f"    unit: {_scalar(source.unit)}  # the column that says who is protected")
         if source.many_rows:
             lines.append(
-                "    max_rows_per_unit: 5  # rows of one person that a differentially private product may read"
+                f"    max_rows_per_unit: {_ROWS_PER_UNIT}  # rows of one person that a private product may read"
             )
         if people is not None:
             lines.append(f"    people: {people}  # the source that lists these people")
@@ -178,8 +180,9 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
 
 
 def _render_consumer(source: ScannedSource) -> list[str]:
-    small = source.rows < _SMALL
-    epsilon = 3 if source.rows < _TINY else 2 if small else 1
+    told = source.rows // (_ROWS_PER_UNIT if source.many_rows else 1)  # as many rows of one person, as much noise
+    small = told < _SMALL
+    epsilon = 3 if told < _TINY else 2 if small else 1
     delta = "1e-6" if small else "1e-9"
     usable = [verdict.column for verdict in source.verdicts if _usable(verdict, source)]
     chosen = usable[: 4 if small else 12]

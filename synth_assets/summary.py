@@ -55,7 +55,8 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     certificate = find_certificate(ledger, name, product, digest)
     if certificate is None:
         return "-", "-", "not certified"
-    values = {c["name"]: c["value"] for c in json.loads(certificate.criteria_json)["criteria"]}
+    criteria = json.loads(certificate.criteria_json)["criteria"]
+    values = {c["name"]: c["value"] for c in criteria}
     published = ledger.publication(name)
     where = "refused: see its report"
     if certificate.passed and published is not None and published.digest == digest:
@@ -65,7 +66,16 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     if product.statistics is not None:
         off = values.get("relative_error")
         return "not measured" if off is None else f"{off:.1%} off", "no rows", where
-    return _shown(values, QUALITY, min), _shown(values, RISKS, max), where
+    return _shown(values, QUALITY, min), _shown(values, RISKS, max) + _by_chance(criteria), where
+
+
+def _by_chance(criteria: list[dict[str, Any]]) -> str:
+    """A word beside a risk above its threshold that is no more than the control people have by chance."""
+    return (
+        " by chance"
+        if any(c["name"] in RISKS and c["passed"] and (c["value"] or 0) > c["threshold"] for c in criteria)
+        else ""
+    )
 
 
 def _shown(values: dict[str, Any], names: tuple[str, ...], worst: Any) -> str:

@@ -111,3 +111,13 @@ def test_in_doubt_about_the_header_the_starter_says_so(tmp_path: Path) -> None:
     path, notes = write_starter(tmp_path / "sure", [file], header=True)
     assert (load_spec(path, {}).sources[0].format.header, notes) == (True, ())
     assert "zz" in path.read_text()
+
+
+def test_the_first_product_is_of_the_list_of_people_whatever_comes_first(
+    people: Path, orders: Path, tmp_path: Path
+) -> None:
+    """A table of one row a person carries more for the same noise; several rows of one person bring more noise."""
+    both = load_spec(write_starter(tmp_path / "both", [orders, people])[0], {})
+    assert [product.source for _, product in both.products()] == ["people"]
+    alone = load_spec(write_starter(tmp_path / "alone", [orders])[0], {})
+    assert [product.cost()[0] for _, product in alone.products()] == [3]  # 1,000 rows, five of a person: as if 200

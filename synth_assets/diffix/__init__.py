@@ -13,7 +13,7 @@ a function of a secret salt, the node's interval and the set of its units. Synth
 | ``units`` | suppression, flattening, noisy counts |
 | ``columns`` | casting to numbers |
 | ``trees``, ``forest`` | trees, stubs, pushed-down roots, the forest of sub-combinations |
-| ``harvest``, ``refinement`` | buckets and their refinement |
+| ``pieces``, ``harvest``, ``refinement`` | buckets and their refinement |
 | ``microdata`` | values from intervals |
 | ``clustering``, ``stitching`` | wide tables |
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from synth_assets.diffix.intervals import Floats, Words, root_interval
 from synth_assets.diffix.parameters import Anonymization
 from synth_assets.diffix.sticky import Salt, word_of
-from synth_assets.diffix.units import NOBODY, Contributors, Integers, Kind, Population, Singles
+from synth_assets.diffix.units import NOBODY, Contributors, Integers, Kind, Population, Singles, narrow
 
 Codes = NDArray[np.int32]
 
@@ -55,7 +55,7 @@ def cast(name: str, values: Floats, labels: Words | None = None) -> tuple[Scale,
     missing = np.isnan(values)
     known, codes = _distinct(values[~missing] if missing.any() else values)
     low, high, null = root_interval(known)
-    words = (known + 0.0).view(np.uint64) if labels is None else labels[known.astype(np.int64)]
+    words = known.view(np.uint64) if labels is None else labels[known.astype(np.int64)]
     if not missing.any():
         return Scale(word_of(name), known, null, (low, high), words), codes
     place = int(np.searchsorted(known, null))
@@ -67,7 +67,10 @@ def cast(name: str, values: Floats, labels: Words | None = None) -> tuple[Scale,
 
 
 def _distinct(values: Floats) -> tuple[Floats, Codes]:
-    """The distinct values, ascending, and the rank of each value; whole numbers close together are not sorted."""
+    """The distinct values, ascending, and the rank of each value; whole numbers close together are not sorted.
+
+    No zero is negative, so that equal values have equal bits.
+    """
     if len(values):
         low, high = float(values.min()), float(values.max())
         if high - low < max(4 * len(values), 1024) and bool((values == np.floor(values)).all()):
@@ -114,7 +117,7 @@ def encode(
     gone = missing_units or [np.zeros(len(codes[0]), dtype=np.bool_)] * len(units)
     if rows_per_unit == 1 and len(units) == 1:
         hashes = salt.hash("unit", units[0])
-        counted = (~gone[0]).astype(np.int64)
+        counted = narrow((~gone[0]).astype(np.int64))
         hashes[gone[0]] = 0
         return _merged(scales, codes, hashes, counted, salt, anonymization)
     kinds = []

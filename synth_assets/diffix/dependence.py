@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,13 @@ from synth_assets.diffix.units import Flags, Integers
 
 if TYPE_CHECKING:
     from synth_assets.diffix.forest import Forest
+
+
+_TESTABLE = 5
+"""Fewer expected rows tell nothing, whatever is there (the rule of thumb of chi-squared tests)."""
+
+_BY_CHANCE = math.sqrt(2 / math.pi)
+"""The mean absolute deviation of a count from its expectation, in square roots of it."""
 
 
 def entropy(tree: Tree) -> float:
@@ -24,7 +32,8 @@ def dependence(forest: Forest, first: int, second: int) -> float:
 
     A walk through the three trees at once: at each pair of nodes the count of both is held against the product of their
     shares; the mean of the relative differences, weighted by that product, is the dependence (the method's variant of
-    chi-squared). The root, which always fits, is left out.
+    chi-squared), less the difference that independent columns would show by chance. The root, which always fits, is
+    left out, and a node that is not shown counts nothing.
     """
     joint, left, right = forest.tree((first, second)), forest.tree((first,)), forest.tree((second,))
     total = max(int(left.counts[0]), 1)
@@ -34,15 +43,17 @@ def dependence(forest: Forest, first: int, second: int) -> float:
     level = 0
     while len(x):
         kept = (left.counts[x] >= least) & (right.counts[y] >= least)
+        kept &= left.counts[x] * right.counts[y] >= _TESTABLE * total
         both, x, y = both[kept], x[kept], y[kept]
         expected = left.counts[x] * right.counts[y] / total
         actual = np.where(both == NONE, 0, joint.counts[both])
         if level:
-            scores += float((np.abs(expected - actual) / np.maximum(expected, actual) * expected).sum())
+            excess = np.abs(expected - actual) - _BY_CHANCE * np.sqrt(expected)
+            scores += float((excess / np.maximum(expected, actual) * expected).sum())
             weights += float(expected.sum())
         both, x, y = _next(joint, left, right, both, x, y)
         level += 1
-    return scores / weights if weights else 0.0
+    return max(scores / weights, 0.0) if weights else 0.0
 
 
 def _next(

@@ -16,7 +16,7 @@ from synth_assets.diffix.columns import Encoded
 from synth_assets.diffix.intervals import Words
 from synth_assets.diffix.parameters import Bucketization
 from synth_assets.diffix.trees import NONE, Growth, Paths, Tree, along_line
-from synth_assets.diffix.units import Flags, Integers
+from synth_assets.diffix.units import Flags, Integers, narrow
 
 
 class Forest:
@@ -73,7 +73,7 @@ class Forest:
 
     def _line(self, column: int) -> Tree:
         scale, codes = self.encoded.scales[column], self.encoded.codes[column]
-        atoms = np.argsort(codes, kind="stable")
+        atoms = narrow(np.argsort(codes))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=scale.size))]).astype(np.int64)
         growth = self._growth((column,), atoms)
         growth.row_limit = self._row_limit(scale.name)
@@ -82,7 +82,7 @@ class Forest:
 
     def _row_limit(self, name: int) -> int:
         """How many rows let a deep node split: a fraction of all, give or take a sticky twentieth."""
-        limit = self.encoded.people.total // self.rules.fraction
+        limit = int(self.encoded.people.rows.sum()) // self.rules.fraction
         give = np.full(1, limit // 20, dtype=np.int64)
         return limit + int(self._salt.uniform("limit", np.full(1, name, dtype=np.uint64), -give, give)[0])
 

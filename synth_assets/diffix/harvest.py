@@ -8,60 +8,18 @@ the counts of their buckets are scaled to its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from synth_assets.diffix.forest import Forest
 from synth_assets.diffix.intervals import Floats
-from synth_assets.diffix.refinement import Pieces, refine
+from synth_assets.diffix.pieces import Harvest, Pieces
+from synth_assets.diffix.refinement import refine
 from synth_assets.diffix.trees import NONE, Tree
 from synth_assets.diffix.units import Flags, Integers
 
-_AT_ONCE = 1 << 21
+_AT_ONCE = 1 << 20
 """Pieces of the trees below that are looked at in one go, so that memory stays bounded."""
-
-
-@dataclass(frozen=True)
-class Harvest:
-    """The buckets of the nodes of a tree.
-
-    Entry i says that node ``node[i]`` shows ``count[i]`` rows of bucket ``bucket[i]``; entries are sorted by node and
-    those of node n are ``bounds[n] .. bounds[n + 1]``. Bucket b is made of ``length[b]`` pieces from ``start[b]`` on,
-    equally likely; a piece is an interval (or a value, where both ends are equal) for each column.
-    """
-
-    node: Integers
-    bucket: Integers
-    count: Integers
-    bounds: Integers
-    start: Integers
-    length: Integers
-    low: Floats
-    high: Floats
-
-    def pieces_of(self, nodes: Integers) -> tuple[Integers, Integers, Floats]:
-        """For nodes, the place of the node, the number of each of its pieces, and how many rows it stands for."""
-        first, last = self.bounds[nodes], self.bounds[nodes + 1]
-        entry, place = stretches(first, last)
-        piece, of_entry = stretches(self.start[self.bucket[entry]], (self.start + self.length)[self.bucket[entry]])
-        share = self.count[entry] / np.maximum(self.length[self.bucket[entry]], 1)
-        return place[of_entry], piece, share[of_entry]
-
-    @cached_property
-    def sizes(self) -> Integers:
-        """How many pieces each node has."""
-        running = np.concatenate([[0], np.cumsum(self.length[self.bucket])])
-        found: Integers = running[self.bounds[1:]] - running[self.bounds[:-1]]
-        return found
-
-
-def stretches(starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
-    """All numbers of ``starts[i] <= number < ends[i]``, and the i of each."""
-    lengths = ends - starts
-    owner = np.repeat(np.arange(len(starts)), lengths)
-    before = np.cumsum(lengths) - lengths
-    return np.arange(len(owner)) + (starts - before)[owner], owner
 
 
 @dataclass
@@ -101,20 +59,22 @@ class _Entries:
 _NO_ENTRIES = _Entries(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
 
 
-def harvest(forest: Forest, columns: tuple[int, ...], *, all_nodes: bool = False) -> Harvest:
-    """The buckets of a tree: of its root (or of every node, as trees with more columns need them)."""
-    known: dict[tuple[int, ...], Harvest] = {}
-    return _harvest(forest, columns, known, all_nodes)
+def harvest(forest: Forest, columns: tuple[int, ...], known: dict[tuple[int, ...], Harvest] | None = None) -> Harvest:
+    """The buckets of a tree's root.
+
+    ``known`` takes the buckets of all nodes of the trees below, which trees of other columns stand on, too.
+    """
+    return _harvest(forest, columns, {} if known is None else known, False)
 
 
 def _harvest(
     forest: Forest, columns: tuple[int, ...], known: dict[tuple[int, ...], Harvest], all_nodes: bool
 ) -> Harvest:
-    if columns in known:
+    """The buckets of a tree: of its root, or of every node, as trees of more columns need them."""
+    if all_nodes and columns in known:
         return known[columns]
     grounds = [_harvest(forest, ground.columns, known, True) for ground in forest.grounds(columns)]
-    gathering = _Gathering(forest, forest.tree(columns), grounds)
-    made = gathering.run(all_nodes)
+    made = _Gathering(forest, forest.tree(columns), grounds).run(all_nodes)
     if all_nodes:
         known[columns] = made
     return made

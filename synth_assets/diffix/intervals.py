@@ -18,6 +18,8 @@ Words = NDArray[np.uint64]
 WORD = 64
 """Bits of a word of a path."""
 
+_BLOCK = 1 << 14
+
 
 def null_position(low: float, high: float) -> float:
     """Where null lies on a scale of values from ``low`` to ``high``: so far off that it shares no narrow interval.
@@ -71,18 +73,16 @@ def halves(values: Floats, interval: tuple[float, float], depth: int) -> NDArray
     return upper
 
 
-def spread(upper: NDArray[np.bool_], position: int, dimensions: int) -> list[Words]:
-    """The bits of one dimension of ``dimensions`` in the words of interleaved paths, first level first.
+def paths(values: Floats, interval: tuple[float, float], depth: int, position: int, dimensions: int) -> list[Words]:
+    """The halves of one dimension of ``dimensions`` as bits in the words of interleaved paths, first level first.
 
-    ``position`` counts from the least significant bit of a level.
+    ``position`` counts from the least significant bit of a level. Values are taken in blocks that stay in the cache.
     """
-    depth, count = upper.shape
     levels = path_levels(dimensions)
-    words = []
-    for start in range(0, max(depth, 1), levels):
-        word = np.zeros(count, dtype=np.uint64)
-        for level in range(start, min(start + levels, depth)):
-            shift = np.uint64(WORD - (level - start + 1) * dimensions + position)
-            word |= upper[level].astype(np.uint64) << shift
-        words.append(word)
+    words = [np.zeros(len(values), dtype=np.uint64) for _ in range(max(1, -(-depth // levels)))]
+    for start in range(0, len(values), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for level, upper in enumerate(halves(values[block], interval, depth)):
+            word, place = divmod(level, levels)
+            words[word][block] |= upper.astype(np.uint64) << np.uint64(WORD - (place + 1) * dimensions + position)
     return words

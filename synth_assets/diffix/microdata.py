@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from synth_assets.diffix.harvest import Harvest, stretches
 from synth_assets.diffix.intervals import Floats
+from synth_assets.diffix.pieces import Harvest, stretches
 from synth_assets.diffix.trees import Tree
 from synth_assets.diffix.units import Integers
 
@@ -141,12 +141,14 @@ def _digits(forest: Forest, column: int) -> int:
     scale, tree = forest.encoded.scales[column], forest.tree((column,))
     rows = np.diff(tree.order.rows(np.zeros(scale.size, dtype=np.int64), _ends(forest, column)), prepend=0)
     rows, known = rows[scale.positions != scale.null], scale.positions[scale.positions != scale.null]
-    for digits in range(DIGITS):
-        differing = _rounded(known, digits) != known
-        rows, known = rows[differing], known[differing]  # what has no more digits than these has no more than others
-        if int(rows.sum()) < forest.threshold:
-            return digits
-    return DIGITS
+    least, most = 0, DIGITS
+    while least < most:
+        digits = (least + most) // 2
+        if int(rows[_rounded(known, digits) != known].sum()) < forest.threshold:
+            most = digits
+        else:
+            least = digits + 1
+    return least
 
 
 def _ends(forest: Forest, column: int) -> Integers:
@@ -226,6 +228,11 @@ def flatten(made: Harvest, rng: np.random.Generator) -> tuple[Floats, Floats, In
 
     A bucket with fewer rows than pieces keeps some of them, one with more repeats all and some once more.
     """
+    return _merged(made, *_dealt(made, rng))
+
+
+def _dealt(made: Harvest, rng: np.random.Generator) -> tuple[Integers, Integers]:
+    """The pieces that stand for a row at least, and for how many."""
     start, length = made.start[made.bucket], made.length[made.bucket]
     kept = (made.count > 0) & (length > 0)
     start, length, count = start[kept], length[kept], made.count[kept]
@@ -238,20 +245,24 @@ def flatten(made: Harvest, rng: np.random.Generator) -> tuple[Floats, Floats, In
     rank = np.arange(len(uneven)) - (np.cumsum(sizes) - sizes)[owner[uneven]]
     rows[by_chance[rank < extra[owner[uneven]]]] += 1
     used = rows > 0
-    both = np.concatenate([made.low[piece[used]], made.high[piece[used]]], axis=1)
-    return _merged(both, rows[used])
+    return piece[used], rows[used]
 
 
-def _merged(both: Floats, rows: Integers) -> tuple[Floats, Floats, Integers]:
+def _merged(made: Harvest, piece: Integers, rows: Integers) -> tuple[Floats, Floats, Integers]:
     """Equal pieces as one, in an order that tells nothing."""
-    columns = both.shape[1] // 2
-    key = np.zeros(len(both), dtype=np.uint64)
-    for side in range(both.shape[1]):
-        key = (key ^ (both[:, side] + 0.0).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+    sides = [(side, column) for side in (made.low, made.high) for column in range(side.shape[1])]
+    key = np.zeros(len(piece), dtype=np.uint64)
+    for side, column in sides:
+        key = (key ^ (side[piece, column] + 0.0).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
-    order = np.argsort(key, kind="stable")
-    both, rows = both[order], rows[order]
-    if len(both) == 0:
-        return both[:, :columns], both[:, columns:], rows
-    first = np.flatnonzero(np.concatenate([[True], (both[1:] != both[:-1]).any(axis=1)]))
-    return both[first, :columns], both[first, columns:], np.add.reduceat(rows, first)
+    order = np.argsort(key)
+    piece, rows = piece[order], rows[order]
+    if len(piece) == 0:
+        return made.low[piece], made.high[piece], rows
+    new = np.zeros(len(piece), dtype=np.bool_)
+    new[0] = True
+    for side, column in sides:
+        values = side[piece, column]
+        new[1:] |= values[1:] != values[:-1]
+    first = np.flatnonzero(new)
+    return made.low[piece[first]], made.high[piece[first]], np.add.reduceat(rows, first)

@@ -66,13 +66,13 @@ class Bucketization(_Frozen):
 class Clustering(_Frozen):
     """How many columns share a tree: a cluster's columns weigh ``1 + sqrt(max(1, entropy))`` each, ``weight`` at most.
 
-    Columns whose mean dependence on a cluster stays below ``merge`` do not join it. Dependence is measured on
-    ``sample`` rows of a wide table.
+    Columns whose dependence on each other stays below ``merge`` share a tree only for want of others. What a column
+    tells of another through a third one in the tree counts ``overlap`` times against it.
     """
 
-    weight: float = Field(default=15.0, gt=1)
-    merge: float = Field(default=0.1, ge=0, le=1)
-    sample: int = Field(default=1000, ge=10)
+    weight: float = Field(default=12.0, gt=1)
+    merge: float = Field(default=0.04, ge=0, le=1)
+    overlap: float = Field(default=2.0, ge=0)
 
 
 NOISELESS = Anonymization(

@@ -12,21 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synth_assets.diffix.intervals import Floats
+from synth_assets.diffix.pieces import Harvest, Pieces, stretches
 from synth_assets.diffix.trees import NONE, Tree
 from synth_assets.diffix.units import Flags, Integers
 
 if TYPE_CHECKING:
     from synth_assets.diffix.forest import Forest
-    from synth_assets.diffix.harvest import Harvest
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Intervals, ``(pieces, columns)``; the first ``lengths[0]`` belong to the first bucket and so on."""
-
-    lengths: Integers
-    low: Floats
-    high: Floats
 
 
 @dataclass(frozen=True)
@@ -132,10 +123,8 @@ def _compact(forest: Forest, tree: Tree, nodes: Integers, low: Floats, high: Flo
 def _strong_halves(forest: Forest, tree: Tree, nodes: Integers, dimension: int) -> tuple[Flags, Flags]:
     """Whether the lower and the upper half of each node in one column hold enough units to be shown."""
     people = forest.encoded.people
-    lengths = tree.ends[nodes] - tree.starts[nodes]
-    owner = np.repeat(np.arange(len(nodes)), lengths)
-    before = np.cumsum(lengths) - lengths
-    atoms = tree.atoms[np.arange(len(owner)) + (tree.starts[nodes] - before)[owner]]
+    place, owner = stretches(tree.starts[nodes], tree.ends[nodes])
+    atoms = tree.atoms[place]
     scale, codes = tree.scales[dimension], forest.encoded.codes[tree.columns[dimension]]
     middle = (tree.low[nodes, dimension] + tree.high[nodes, dimension]) / 2
     group = 2 * owner + (scale.positions[codes[atoms]] >= middle[owner])

@@ -7,6 +7,7 @@ is SipHash-2-4 (Aumasson and Bernstein 2012), a keyed pseudo-random function of 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,9 @@ Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
 _START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
+LARGEST_NORMAL = math.sqrt(64 * math.log(2)) + 1e-9
+"""The farthest that :meth:`Salt.normal` comes from 0: its radius is drawn from 32 bits."""
+
 _BYTES_PER_WORD = 8
 _BLOCK = 1 << 16
 """Words hashed at a time: few enough to stay in the cache."""

@@ -2,7 +2,7 @@
 
 Both tables are halved by the shared columns in turn, along the same snapped intervals, as long as their halves hold
 about the same number of rows; what is left is sorted by the shared columns and put side by side. All parts of a level
-are halved at once.
+are halved at once. The table that is there keeps all of its rows; those of the next one fill in what it lacks.
 """
 
 from __future__ import annotations
@@ -52,21 +52,20 @@ def stitch(
             continue
         shared = [column for column in cluster.stitch if column in joined]
         if shared:
-            pairs = _pairs(joined, table, shared, roots, whole, cluster.keeps_left, rng)
+            pairs = _pairs(joined, table, shared, roots, whole, rng)
         else:
             rows, other = _length(joined), _length(table)
-            pairs = _Pairs(np.arange(rows), rng.permutation(np.resize(np.arange(other), rows)), np.ones(rows, np.bool_))
+            pairs = _Pairs(np.arange(rows), rng.permutation(np.resize(np.arange(other), rows)))
         joined = _merge(joined, table, pairs)
     return _sized(joined, size, rng)
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Rows of both tables that belong side by side, and whether a pair takes shared columns from the left one."""
+    """Rows of both tables that belong side by side."""
 
     left: Integers
     right: Integers
-    from_left: Flags
 
 
 def _length(table: Microtable) -> int:
@@ -74,14 +73,10 @@ def _length(table: Microtable) -> int:
 
 
 def _merge(left: Microtable, right: Microtable, pairs: _Pairs) -> Microtable:
+    """Both tables side by side; shared columns keep the values of the left one."""
     merged: Microtable = {column: (p[pairs.left], v[pairs.left]) for column, (p, v) in left.items()}
-    for column, (positions, values) in right.items():
-        taken = positions[pairs.right], values[pairs.right]
-        if column in merged:
-            own = merged[column]
-            taken = tuple(np.where(pairs.from_left, a, b) for a, b in zip(own, taken, strict=True))  # type: ignore[assignment]
-        merged[column] = taken
-    return merged
+    added = {column: both for column, both in right.items() if column not in merged}
+    return merged | {column: (p[pairs.right], v[pairs.right]) for column, (p, v) in added.items()}
 
 
 def _sized(table: Microtable, size: int, rng: np.random.Generator) -> Microtable:
@@ -113,7 +108,6 @@ def _pairs(
     shared: list[int],
     roots: Sequence[tuple[float, float]],
     whole: Sequence[bool],
-    keeps_left: bool,
     rng: np.random.Generator,
 ) -> _Pairs:
     """Halve both tables, then pair the rows of their parts."""
@@ -126,7 +120,7 @@ def _pairs(
     )
     while (active := _active(parts)).any():
         _halve(parts, active, a, b, grid, high[0])
-    return _paired(parts, a, b, keeps_left, rng)
+    return _paired(parts, a, b, rng)
 
 
 def _active(parts: _Parts) -> Flags:
@@ -177,14 +171,10 @@ def _halve(parts: _Parts, active: Flags, a: Floats, b: Floats, grid: Flags, ends
     parts.tries = np.concatenate([parts.tries, parts.tries[halved]])
 
 
-def _paired(parts: _Parts, a: Floats, b: Floats, keeps_left: bool, rng: np.random.Generator) -> _Pairs:
-    """Bring both sides of each part to one length and put their rows, sorted, side by side."""
-    count = len(parts.column)
-    sizes = np.bincount(parts.left, minlength=count), np.bincount(parts.right, minlength=count)
-    wanted = sizes[0] if keeps_left else np.rint((sizes[0] + sizes[1]) / 2).astype(np.int64)
-    sides = [_aligned(of, rows, wanted, rng) for of, rows in ((parts.left, a), (parts.right, b))]
-    turn = np.arange(int(wanted.sum())) - np.repeat(np.cumsum(wanted) - wanted, wanted)
-    return _Pairs(sides[0], sides[1], np.ones(len(turn), dtype=np.bool_) if keeps_left else turn % 2 == 0)
+def _paired(parts: _Parts, a: Floats, b: Floats, rng: np.random.Generator) -> _Pairs:
+    """Bring the right side of each part to the length of the left and put their rows, sorted, side by side."""
+    wanted = np.bincount(parts.left, minlength=len(parts.column))
+    return _Pairs(_aligned(parts.left, a, wanted, rng), _aligned(parts.right, b, wanted, rng))
 
 
 def _aligned(of: Integers, rows: Floats, wanted: Integers, rng: np.random.Generator) -> Integers:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_assets.diffix.columns import Codes, Encoded, Scale
-from synth_assets.diffix.intervals import WORD, Floats, Words, halves, path_levels, spread
+from synth_assets.diffix.intervals import WORD, Floats, Words, path_levels, paths
 from synth_assets.diffix.parameters import Bucketization
-from synth_assets.diffix.units import Flags, Integers, Order
+from synth_assets.diffix.units import Flags, Integers, Order, narrow
 
 NONE = -1
 """The number of a node that does not exist."""
@@ -84,20 +84,23 @@ class Tree:
 
     @cached_property
     def counts(self) -> Integers:
-        """The noisy number of rows of each node."""
-        seeds = self._bucket_seeds()
-        parts = [slice(a, b) for a, b in pairwise(self.levels)]
-        counted = [self.order.noisy_counts(self.starts[p], self.ends[p], seeds[p]) for p in parts]
-        return np.concatenate(counted) if counted else np.zeros(0, dtype=np.int64)
+        """The noisy number of rows of each node that is shown, 0 for others; in a tree of one column, of every node."""
+        counted = np.zeros(self.size, dtype=np.int64)
+        for first, last in pairwise(self.levels):
+            nodes = np.arange(first, last)
+            nodes = nodes if len(self.columns) == 1 else nodes[self.passes[first:last]]
+            counted[nodes] = self.order.noisy_counts(self.starts[nodes], self.ends[nodes], self._bucket_seeds(nodes))
+        return counted
 
-    def _bucket_seeds(self) -> Words:
+    def _bucket_seeds(self, nodes: Integers) -> Words:
         """A word for each node that its columns and intervals alone decide, in whatever order the columns stand."""
-        seeds = np.zeros(self.size, dtype=np.uint64)
+        seeds = np.zeros(len(nodes), dtype=np.uint64)
         for i, scale in enumerate(self.scales):
-            middle = ((self.low[:, i] + self.high[:, i]) / 2 + 0.0).view(np.uint64)
-            label = np.where(self.lone[:, i], scale.labels[self.code[:, i]], middle)
-            name = np.full(self.size, scale.name, dtype=np.uint64)
-            seeds ^= self.bucket_hash(name, self.lone[:, i].astype(np.uint64), label)
+            lone = self.lone[nodes, i]
+            middle = ((self.low[nodes, i] + self.high[nodes, i]) / 2 + 0.0).view(np.uint64)
+            label = np.where(lone, scale.labels[self.code[nodes, i]], middle)
+            name = np.full(len(nodes), scale.name, dtype=np.uint64)
+            seeds ^= self.bucket_hash(name, lone.astype(np.uint64), label)
         return seeds
 
 
@@ -143,10 +146,11 @@ class Paths:
         self._levels = path_levels(self.dimensions)
         words: list[Words] = []
         for i, (scale, root) in enumerate(zip(scales, roots, strict=True)):
-            bits = spread(halves(scale.positions, root, depth), self.dimensions - 1 - i, self.dimensions)
-            taken = [word[codes[i]] for word in bits]
-            words = [a | b for a, b in zip(words, taken, strict=True)] if words else taken
-        self.atoms = np.argsort(words[0]) if len(words) == 1 else np.lexsort(words[::-1])
+            bits = paths(scale.positions, root, depth, self.dimensions - 1 - i, self.dimensions)
+            words = words or [np.zeros(len(codes[i]), dtype=np.uint64) for _ in bits]
+            for word, part in zip(words, bits, strict=True):
+                np.bitwise_or(word, part[codes[i]], out=word)
+        self.atoms = narrow(np.argsort(words[0]) if len(words) == 1 else np.lexsort(words[::-1]))
         self._words = [word[self.atoms] for word in words]
         self._parted = self._parting_levels()
 
@@ -212,7 +216,7 @@ class Growth:
         self._suppression = self.encoded.people.anonymization.suppression
         self._codes = [self.encoded.codes[column][self.atoms] for column in self.columns]
         self._changes = [
-            np.concatenate([np.zeros(min(1, len(code)), dtype=np.int64), np.cumsum(code[1:] != code[:-1])])
+            np.concatenate([np.zeros(min(1, len(code)), np.int32), np.cumsum(code[1:] != code[:-1], dtype=np.int32)])
             for code in self._codes
         ]
 
@@ -241,7 +245,7 @@ class Growth:
             subnodes = self._descend(subnodes[parent], new.half)
             low, high = _halved(low[parent], high[parent], new.half)
             starts, ends = new.starts, new.ends
-        parts = {name: np.concatenate(arrays) for name, arrays in self.found.items()}
+        parts = {name: np.concatenate(self.found.pop(name)) for name in list(self.found)}
         return Tree(
             self.columns, self.scales, self.atoms, self.order, np.array(levels), bucket_hash=self.bucket_hash, **parts
         )
@@ -261,8 +265,8 @@ class Growth:
             tally.passes(self.rules.singularity_threshold, self._suppression),
             tally.passes(self.rules.range_threshold, self._suppression),
         )
-        facts = {"starts": starts, "ends": ends, "low": low, "high": high, "lone": lone, "code": code}
-        facts |= {"passes": passes, "stub": stub, "weak": stub | ~ground, "subnodes": subnodes}
+        facts = {"starts": narrow(starts), "ends": narrow(ends), "low": low, "high": high, "lone": lone, "code": code}
+        facts |= {"passes": passes, "stub": stub, "weak": stub | ~ground, "subnodes": narrow(subnodes)}
         for name, values in facts.items():
             self.found.setdefault(name, []).append(values)
         large = level <= self.rules.depth or self.order.rows(starts, ends) >= self.row_limit

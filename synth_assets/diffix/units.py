@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_assets.diffix.parameters import Anonymization, Suppression
-from synth_assets.diffix.sticky import Salt
+from synth_assets.diffix.sticky import LARGEST_NORMAL, Salt
 
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+_LARGEST_SMALL = np.iinfo(np.int32).max
 
 NOBODY = -1
 """The code of a missing unit."""
@@ -31,15 +33,22 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Tally:
-    """How many units each node holds, and the noise that sticks to each set, ``(kinds of unit, nodes)``."""
+    """How many units each node holds, and the word that their set is known by, ``(kinds of unit, nodes)``."""
 
     entities: Integers
-    noise: Floats
+    seeds: Words
+    salt: Salt
 
     def passes(self, threshold: int, rule: Suppression) -> Flags:
-        """Whether every kind of unit is frequent enough in each node for a threshold."""
+        """Whether every kind of unit is frequent enough in each node for a threshold.
+
+        Noise is drawn only where it decides: not below the threshold, nor above the most that it can ask for.
+        """
         mean = threshold + rule.low_mean_gap * rule.layer_sd
-        enough = (self.entities >= threshold) & (self.entities >= mean + rule.layer_sd * self.noise)
+        enough = self.entities >= mean + rule.layer_sd * LARGEST_NORMAL
+        open_ = (self.entities >= threshold) & ~enough
+        noise = self.salt.normal("suppress", self.seeds[open_])
+        enough[open_] = self.entities[open_] >= mean + rule.layer_sd * noise
         verdict: Flags = np.logical_and.reduce(enough, axis=0)
         return verdict
 
@@ -60,8 +69,16 @@ class Order(Protocol):
         ...
 
 
+def narrow(values: Integers) -> Integers:
+    """Whole numbers from -1 on in four bytes where they fit: arrays as long as a table are what memory goes into."""
+    small: Integers = values.astype(np.int32) if values.size and values.max() <= _LARGEST_SMALL else values
+    return small
+
+
 def _running(values: Integers) -> Integers:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(values, dtype=np.int64)])
+    total: Integers = np.zeros(len(values) + 1, dtype=np.int32 if values.sum() <= _LARGEST_SMALL else np.int64)
+    np.cumsum(values, out=total[1:])
+    return total
 
 
 def _running_xor(values: Words) -> Words:
@@ -83,16 +100,6 @@ class Singles:
     anonymization: Anonymization
     rows_per_unit: int = 1
 
-    @property
-    def atoms(self) -> int:
-        """How many atoms there are."""
-        return len(self.rows)
-
-    @property
-    def total(self) -> int:
-        """How many rows there are."""
-        return int(self.rows.sum())
-
     def ordered(self, order: Integers) -> SingleOrder:
         """The atoms of ``order``, in that order."""
         return SingleOrder(self, _running(self.rows[order]), _running_xor(self.hashes[order]))
@@ -108,8 +115,7 @@ class SingleOrder:
 
     def rows(self, starts: Integers, ends: Integers) -> Integers:
         """The exact number of rows."""
-        found: Integers = self.counts[ends] - self.counts[starts]
-        return found
+        return (self.counts[ends] - self.counts[starts]).astype(np.int64)
 
     def _seeds(self, starts: Integers, ends: Integers) -> Words:
         found: Words = self.seeds[ends] ^ self.seeds[starts]
@@ -118,8 +124,7 @@ class SingleOrder:
     def tally(self, starts: Integers, ends: Integers) -> Tally:
         """The units of each stretch."""
         entities = self.rows(starts, ends) // self.population.rows_per_unit
-        noise = _suppression_noise(self.population.salt, self._seeds(starts, ends), self.population.anonymization)
-        return Tally(entities[None], noise[None])
+        return Tally(entities[None], self._seeds(starts, ends)[None], self.population.salt)
 
     def noisy_counts(self, starts: Integers, ends: Integers, buckets: Words) -> Integers:
         """The anonymized number of rows."""
@@ -127,10 +132,6 @@ class SingleOrder:
         deviation = people.anonymization.noise_sd * people.rows_per_unit
         noise = _layered_noise(people.salt, buckets, self._seeds(starts, ends), people.anonymization)
         return _whole(self.rows(starts, ends) + deviation * noise)
-
-
-def _suppression_noise(salt: Salt, seeds: Words, anonymization: Anonymization) -> Floats:
-    return salt.normal("suppress", seeds) if anonymization.suppression.layer_sd else np.zeros(len(seeds))
 
 
 def _layered_noise(salt: Salt, buckets: Words, seeds: Words, anonymization: Anonymization) -> Floats:
@@ -162,16 +163,6 @@ class Contributors:
     kinds: tuple[Kind, ...]
     salt: Salt
     anonymization: Anonymization
-
-    @property
-    def atoms(self) -> int:
-        """How many atoms there are."""
-        return len(self.rows)
-
-    @property
-    def total(self) -> int:
-        """How many rows there are."""
-        return int(self.rows.sum())
 
     def ordered(self, order: Integers) -> ContributorOrder:
         """The atoms of ``order``, in that order."""
@@ -211,8 +202,7 @@ class ContributorOrder:
 
     def rows(self, starts: Integers, ends: Integers) -> Integers:
         """The exact number of rows."""
-        found: Integers = self._counts[ends] - self._counts[starts]
-        return found
+        return (self._counts[ends] - self._counts[starts]).astype(np.int64)
 
     def _contributions(self, kind: Kind, starts: Integers, ends: Integers) -> _Contributions:
         lengths = ends - starts
@@ -235,8 +225,8 @@ class ContributorOrder:
         """The units of each stretch."""
         people = self.population
         found = [self._contributions(kind, starts, ends) for kind in people.kinds]
-        noise = [_suppression_noise(people.salt, each.seeds, people.anonymization) for each in found]
-        return Tally(np.stack([each.entities for each in found]), np.stack(noise))
+        seeds = np.stack([each.seeds for each in found])
+        return Tally(np.stack([each.entities for each in found]), seeds, people.salt)
 
     def noisy_counts(self, starts: Integers, ends: Integers, buckets: Words) -> Integers:
         """The anonymized number of rows, flattened; of several kinds of units, the most flattened and noisiest."""

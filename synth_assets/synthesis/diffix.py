@@ -17,6 +17,7 @@ from synth_assets.diffix.forest import Forest
 from synth_assets.diffix.harvest import harvest
 from synth_assets.diffix.microdata import Decoder, flatten, numbers_of, texts_of
 from synth_assets.diffix.parameters import Anonymization, Bucketization, Clustering, Suppression
+from synth_assets.diffix.pieces import Harvest
 from synth_assets.diffix.reading import Table as Read
 from synth_assets.diffix.reading import is_number, read_table
 from synth_assets.diffix.sticky import Salt
@@ -104,8 +105,8 @@ class Diffix(Synthesizer):
                 known = declared(rows, domain or Domain())
                 read = read_table(rows, known, places, Salt(secret), rule, rows_per_unit)
                 fields = [field for i, field in enumerate(rows.fields) if i not in places]
-                kept = [attribute for i, attribute in enumerate(known) if i not in places]
-                return self._model(read, fields, kept, rows_per_unit, seeded)
+            kept = [attribute for i, attribute in enumerate(known) if i not in places]
+            return self._model(read, fields, kept, rows_per_unit, seeded)
 
     def _fit(self, rows: Rows, domain: Domain, source: NoiseSource, rows_per_unit: int) -> BucketModel:
         raise NotImplementedError("diffix needs a salt and units; call fit")
@@ -123,12 +124,13 @@ class Diffix(Synthesizer):
         target = _places(tuple(fields), (self.target,), "target")[0] if self.target is not None else None
         apart = self.combinations is not None
         clusters = self._apart(fields) if apart else ()
-        if read.encoded.people.total == 0:
+        if not read.encoded.people.rows.any():
             return BucketModel(BucketFacts.of_nothing(fields, charge, clusters, apart), ())
         forest = Forest(read.encoded, Bucketization(), tuple(i in safe for i in range(len(fields))))
         clusters = clusters or choose_clusters(forest, Clustering(), target)
         salt = read.encoded.people.salt
-        parts = tuple(Part(*flatten(harvest(forest, c.columns), salt.generator("flatten"))) for c in clusters)
+        shared: dict[tuple[int, ...], Harvest] = {}
+        parts = tuple(Part(*flatten(harvest(forest, c.columns, shared), salt.generator("flatten"))) for c in clusters)
         decoders = tuple(_decoder(forest, i, fields[i], known[i], read, clusters, parts) for i in range(len(fields)))
         roots = [forest.tree((i,)) for i in range(len(fields))]
         facts = BucketFacts(

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from synth_assets.diffix.columns import cast, encode
 from synth_assets.diffix.forest import Forest
-from synth_assets.diffix.harvest import Harvest, harvest
+from synth_assets.diffix.harvest import harvest
 from synth_assets.diffix.parameters import NOISELESS, Anonymization, Bucketization
+from synth_assets.diffix.pieces import Harvest
 from synth_assets.diffix.sticky import Salt
 from synth_assets.diffix.trees import Tree
 
@@ -61,18 +62,20 @@ def line_buckets(values: ArrayLike, **given: Any) -> list[tuple[tuple[tuple[floa
 
 
 def nodes(tree: Tree) -> list[list[Any]]:
-    """Every node as depth, intervals, single values, count, stub, branch, shown; sorted as text."""
+    """Every node as depth, intervals, single values, count (also of what is not shown), stub, branch, shown."""
     low, _ = tree.shown
+    every = np.arange(tree.size)
+    counts = tree.order.noisy_counts(tree.starts, tree.ends, tree._bucket_seeds(every))
     depth = np.repeat(np.arange(tree.depth), np.diff(tree.levels))
     return [
         [
             int(depth[i]),
             [[float(a), float(b)] for a, b in zip(tree.low[i], tree.high[i], strict=True)],
             [float(low[i, d]) if tree.lone[i, d] else None for d in range(low.shape[1])],
-            int(tree.counts[i]),
+            int(counts[i]),
             bool(tree.stub[i]),
             bool(tree.branch[i]),
             bool(tree.passes[i]),
         ]
-        for i in range(tree.size)
+        for i in every
     ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_assets.diffix.intervals import halves, null_position, root_interval, snap, spread
+from synth_assets.diffix.intervals import halves, null_position, paths, root_interval, snap
 
 finite = st.floats(-1e300, 1e300).map(lambda x: 0.0 if abs(x) < 1e-290 else x)
 
@@ -50,17 +50,23 @@ def test_null_lies_beyond_the_far_end() -> None:
 @given(st.lists(st.floats(-1000, 1000), min_size=1, max_size=20), st.integers(1, 20))
 def test_halves_lead_to_the_value(values: list[float], depth: int) -> None:
     low, high = -1024.0, 1024.0
-    paths = halves(np.array(values), (low, high), depth)
-    for value, path in zip(values, paths.T, strict=True):
+    sides = halves(np.array(values), (low, high), depth)
+    for value, path in zip(values, sides.T, strict=True):
         a, b = low, high
         for upper in path:
             a, b = ((a + b) / 2, b) if upper else (a, (a + b) / 2)
         assert a <= value < b
 
 
-def test_spread_interleaves_level_by_level() -> None:
-    upper = np.array([[True], [False], [True]])
-    words = spread(upper, 1, 2)  # the first of two columns
+def test_paths_interleave_level_by_level() -> None:
+    low, high = 0.0, 8.0
+    words = paths(np.array([5.0]), (low, high), 3, 1, 2)  # upper, lower, upper; the first of two columns
     assert len(words) == 1
     assert int(words[0][0]) >> 58 == 0b100010
-    assert len(spread(np.ones((40, 1), dtype=np.bool_), 0, 2)) == 2
+    assert len(paths(np.array([5.0]), (low, high), 40, 0, 2)) == 2
+
+
+def test_paths_of_many_values_are_those_of_each() -> None:
+    values = np.linspace(0, 7.999, 40_000)  # more than are taken at once
+    words = paths(values, (0.0, 8.0), 10, 0, 1)
+    assert (words[0] >> np.uint64(54) == np.floor(values * 128).astype(np.uint64)).all()

@@ -16,7 +16,7 @@ import duckdb
 
 from synth_assets.accounting import Ledger
 from synth_assets.classification import ColumnVerdict, apply_decisions, classify
-from synth_assets.deidentification import TreatedColumn, deidentify, resolve_treatment
+from synth_assets.deidentification import KNOWN_GENDER, TreatedColumn, deidentify, resolve_treatment
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
 from synth_assets.ingestion.location import locate
@@ -24,8 +24,8 @@ from synth_assets.messages import nearest
 from synth_assets.spec import Source, Spec
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
 
-BOOKKEEPING = ("__unit", "__control")
-"""Columns that every table of rows carries in the restricted zone and no product may hold."""
+BOOKKEEPING = ("__unit", "__control", KNOWN_GENDER)
+"""Columns that tables of rows carry in the restricted zone and no product may hold."""
 
 
 @dataclass(frozen=True)

@@ -64,20 +64,22 @@ def test_keyed_hash_is_hmac_sha256() -> None:
                 expected = hmac.digest(key, text.encode(), hashlib.sha256)
                 found = con.execute(
                     f"SELECT keyed_hash('{purpose}', $1), keyed_int('{purpose}', $1), keyed_hex('{purpose}', $1), "
-                    f"keyed_term('{purpose}', $1)",
+                    f"keyed_term('{purpose}', $1), keyed_number('{purpose}', $1)",
                     [text],
                 ).fetchone()
                 padded = bytes(byte ^ 0x36 for byte in key.ljust(64, b"\0"))
                 term = hashlib.sha256(padded + text.encode()).digest()
-                numbers = [int.from_bytes(digest[:8], "big") for digest in (expected, term)]
-                assert found == (expected, numbers[0], expected.hex(), numbers[1])
+                short = hashlib.sha256(key + text.encode()).digest()
+                numbers = [int.from_bytes(digest[:8], "big") for digest in (expected, term, short)]
+                assert found == (expected, numbers[0], expected.hex(), *numbers[1:])
 
 
 def test_keyed_hash_of_null_is_null() -> None:
     with duckdb.connect() as con:
         install_keys(con, SECRET)
-        asked = ", ".join(f"{name}('unit', NULL)" for name in ("keyed_hex", "keyed_hash", "keyed_int", "keyed_term"))
-        assert con.execute(f"SELECT {asked}").fetchone() == (None,) * 4
+        names = ("keyed_hex", "keyed_hash", "keyed_int", "keyed_term", "keyed_number")
+        asked = ", ".join(f"{name}('unit', NULL)" for name in names)
+        assert con.execute(f"SELECT {asked}").fetchone() == (None,) * 5
 
 
 def test_purposes_have_keys_of_their_own() -> None:

@@ -1,7 +1,13 @@
 """De-identification: treatments by rules fixed beforehand, and fakes that keep a person one person in every table."""
 
 from synth_assets.deidentification.defaults import default_treatment, resolve_treatment
-from synth_assets.deidentification.deidentify import ColumnOutcome, Deidentification, TreatedColumn, deidentify
+from synth_assets.deidentification.deidentify import (
+    KNOWN_GENDER,
+    ColumnOutcome,
+    Deidentification,
+    TreatedColumn,
+    deidentify,
+)
 from synth_assets.deidentification.forms import Treatment, parse_treatment
 from synth_assets.deidentification.treatments import (
     AnyTreatment,
@@ -17,6 +23,7 @@ from synth_assets.deidentification.treatments import (
 )
 
 __all__ = [
+    "KNOWN_GENDER",
     "AnyTreatment",
     "Code",
     "ColumnOutcome",

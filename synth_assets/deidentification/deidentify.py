@@ -10,24 +10,37 @@ of the warehouse, and how often a value occurs remains to be seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NoReturn
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from synth_assets.classification.vocabulary import EntityType, Role
-from synth_assets.deidentification.fakes import Digits, fake_expression, female_expression
+from synth_assets.deidentification.fakes import (
+    GENDERED,
+    WIDE,
+    Digits,
+    derived_number,
+    fake_expression,
+    female_expression,
+    longer,
+    part_expression,
+    place_expression,
+    places,
+)
 from synth_assets.deidentification.forms import Treatment
 from synth_assets.deidentification.identities import FakedColumn, resolve_identities
 from synth_assets.deidentification.pools import Pools
 from synth_assets.deidentification.rules import rule_expression, suppressed
-from synth_assets.deidentification.treatments import Fake, Pseudonymize, RecordCondition
+from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, RecordCondition
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
-_ROUNDS = 40
-"""Draws for identities whose fakes met; each leaves at most the share of the range that is taken already."""
+_SECOND = 2**62  # added to the places of the second part of a kind, so that one number tells both
+
+KNOWN_GENDER = "__female"
+"""A column of the treated table where fakes depend on it: whether the person is a woman, NULL where nobody knows."""
 
 
 class TreatedColumn(BaseModel):
@@ -54,7 +67,7 @@ class ColumnOutcome:
         inputs: the source's columns that the treated values depend on.
         identity: whom the fakes stand for, where there are fakes.
         suppressed_cells: cells that held a value and hold none now.
-        redrawn: identities whose first fake was another's already and who got a second one.
+        redrawn: identities whose fake was another's already and who got another one.
         fixed_rule: whether each treated value depends on its own unit's rows alone (else no differentially private
             method may fit the column).
     """
@@ -100,9 +113,12 @@ def deidentify(
     suppress_records: Sequence[RecordCondition] = (),
     unit: str | None = None,
     people_sql: str | None = None,
+    female: str | None = None,
     locale: str = "en_US",
 ) -> Deidentification:
     """Create the table ``target`` with every column treated; ``__unit`` and ``__control`` are kept.
+
+    A table with fakes that follow the person's gender also gets the column :data:`KNOWN_GENDER`.
 
     Args:
         con: a connection of the warehouse, with its keyed macros.
@@ -113,6 +129,7 @@ def deidentify(
         unit: the column that the source declares as its privacy unit; without it, fakes stand for values.
         people_sql: a FROM-able text with ``__unit`` and ``gender`` for a table that has no gender column of its own,
             so that a person's given name is the same here and in the table that has it.
+        female: SQL of a BOOLEAN over the rows of ``source_sql``, where it is known already who is a woman.
         locale: whose words Faker lends.
 
     Raises:
@@ -120,62 +137,69 @@ def deidentify(
     """
     types = {column.name: column.data_type for column in columns}
     left_out = suppressed(tuple(suppress_records), types)
-    kept = f"(SELECT * FROM {source_sql} WHERE NOT ({left_out}))"
+    kept = source_sql if left_out == "false" else f"(SELECT * FROM {source_sql} WHERE NOT ({left_out}))"
     fakes = [(i, c.name, c.treatment) for i, c in enumerate(columns) if isinstance(c.treatment, Fake)]
-    job = _Job(con, kept, columns, target, resolve_identities(con, kept, fakes, unit is not None), Pools(locale))
-    job.gender = next((i for i, column in enumerate(columns) if column.entity_type == "gender"), None)
-    job.unit, job.people_sql = unit, people_sql
+    one_row_each = unit is None or (_asks_for_units(columns) and _one_row_each(con, kept))
+    faked = resolve_identities(con, kept, fakes, unit is not None, one_row_each)
+    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each)
     if fakes:
         job.pools.install(con)
     job.create()
-    for index in job.collisions():
-        job.redraw(index)
-    if job.redrawn:
-        job.create()
-        job.refuse_collisions()
+    for column in job.unique:
+        job.keep_apart(column)
     return job.outcome(con.execute(f"SELECT count(*) FROM {source_sql}").fetchall()[0][0])
+
+
+def _asks_for_units(columns: Sequence[TreatedColumn]) -> bool:
+    """Whether it matters that no unit has two rows: they could differ in a name, or in gender."""
+    fakes = [column.treatment for column in columns if isinstance(column.treatment, Fake)]
+    gender = any(column.entity_type == "gender" for column in columns)
+    return any(not fake.fixed_rule or (gender and fake.fake in GENDERED) for fake in fakes)
+
+
+def _one_row_each(con: duckdb.DuckDBPyConnection, source_sql: str) -> bool:
+    rows, units = con.execute(f"SELECT count(*), count(DISTINCT __unit) FROM {source_sql}").fetchall()[0]
+    return bool(rows == units)
 
 
 @dataclass
 class _Job:
-    """One run of :func:`deidentify`; ``redrawn`` maps a column's index to how many identities drew again."""
+    """One run of :func:`deidentify`; ``redrawn`` maps a column's index to how many identities got another fake.
+
+    Columns go by number in the inner queries: of column 3, ``c3`` is the raw value, ``n3`` the keyed number of whom its
+    fake stands for.
+    """
 
     con: duckdb.DuckDBPyConnection
     kept: str
     columns: Sequence[TreatedColumn]
     target: str
-    fakes: Sequence[FakedColumn]
+    faked: Sequence[FakedColumn]
     pools: Pools
     unit: str | None = None
-    gender: int | None = None
     people_sql: str | None = None
+    female: str | None = None
+    one_row_each: bool = False
     redrawn: dict[int, int] = field(default_factory=dict)
 
     def create(self) -> None:
-        """Create the target from the rules and what was drawn again."""
-        names = ", ".join(f"{self._expression(i)} AS {quote(c.name)}" for i, c in enumerate(self.columns))
-        h = self._digests
-        joins = " ".join(
-            f"LEFT JOIN (SELECT identity AS i{f.index}, fake AS r{f.index} FROM {_redrawn_table(f.index)}) "
-            f"ON i{f.index} = {h[f.identity_message]}"
-            for f in self.fakes
-            if f.index in self.redrawn
-        )
-        listed = f"{names}, " if names else ""
+        """Create the target from the rules and the fakes; unique columns keep their numbers until fakes differ."""
+        names = "".join(f"{self._expression(i)} AS {quote(c.name)}, " for i, c in enumerate(self.columns))
+        gender = f", female AS {KNOWN_GENDER}" if any(f.fake.fake in GENDERED for f in self.faked) else ""
+        numbers = "".join(f", n{f.index} AS {self._kept_number(f)}" for f in self.unique)
         self.con.execute(
-            f"CREATE OR REPLACE TABLE {self.target} AS SELECT {listed}u AS __unit, k AS __control "
-            f"FROM {self._digested} AS t {joins}"
+            f"CREATE OR REPLACE TABLE {self.target} AS SELECT {names}u AS __unit, k AS __control{gender}{numbers} "
+            f"FROM {self._numbered}"
         )
 
     def _expression(self, index: int) -> str:
         column = self.columns[index]
-        faked = next((f for f in self.fakes if f.index == index), None)
+        faked = next((f for f in self.faked if f.index == index), None)
         if faked is None:
             treated = rule_expression(column.treatment, f"c{index}", column.data_type, self._stands_for(column))
             return f"CAST({treated} AS {column.treatment.output_type(column.data_type)})"
-        fake = fake_expression(faked.fake.fake, self._digits(faked), self.pools)
-        if index in self.redrawn:
-            fake = f"coalesce(r{index}, {fake})"
+        numbers = (f"n{index}", f"c{index}::VARCHAR", "female")
+        fake = fake_expression(faked.fake.fake, self._digits(faked, *numbers), self.pools)
         return f"CASE WHEN c{index} IS NOT NULL THEN {fake} END"
 
     def _stands_for(self, column: TreatedColumn) -> str:
@@ -186,128 +210,150 @@ class _Job:
         is_unit = self.unit is not None and column.name.lower() == self.unit.lower()
         return "person_id" if is_unit else column.entity_type
 
-    def _digits(self, faked: FakedColumn) -> Digits:
+    def _digits(self, faked: FakedColumn, number: str, value: str, female: str) -> Digits:
+        known = faked.by_unit or self.unit is None  # nobody knows a stranger's gender
         return Digits(
-            identity=self._digests[faked.identity_message],
-            own=self._digests[faked.own_message],
-            female=self._female(faked),
-            value=f"c{faked.index}::VARCHAR",
+            number=derived_number(number, faked.number_label),
+            own=derived_number(number, faked.own_label),
+            female=female if known else "NULL::BOOLEAN",
+            value=value,
         )
 
-    def _female(self, faked: FakedColumn) -> str:
-        """The gender of the unit, or of the row where rows are units; nobody knows a stranger's."""
-        if faked.by_unit:
-            return "female"
-        known = self.gender is not None and self.unit is None
-        return female_expression(f"c{self.gender}::VARCHAR") if known else "NULL::BOOLEAN"
+    @property
+    def _numbered(self) -> str:
+        """The kept rows with columns named by number, the gender and the numbers that fakes are made of.
+
+        One keyed hash of the unit serves all fakes that stand for it; only a row without a unit needs another.
+        """
+        by_value = {f.index: f"keyed_number('fake', 'value:' || c{f.index}::VARCHAR)" for f in self.faked}
+        unit = ", keyed_number('fake', 'unit:' || u::VARCHAR) AS hu" if any(f.by_unit for f in self.faked) else ""
+        numbers = "".join(
+            f", {f'coalesce(hu, {by_value[f.index]})' if f.by_unit else by_value[f.index]} AS n{f.index}"
+            for f in self.faked
+        )
+        return f"(SELECT *{numbers} FROM (SELECT *{unit} FROM {self._rows}))"
 
     @property
-    def _digests(self) -> dict[str, str]:
-        """The name of the digest column for each message to be hashed."""
-        messages = dict.fromkeys(m for f in self.fakes for m in (f.identity_message, f.own_message))
-        return {message: f"h{i}" for i, message in enumerate(messages)}
+    def _rows(self) -> str:
+        raw = "".join(f"{quote(c.name)} AS c{i}, " for i, c in enumerate(self.columns))
+        own = next((quote(c.name) for c in self.columns if c.entity_type == "gender"), None)
+        female = "NULL::BOOLEAN"
+        if self.female is not None:
+            female = self.female
+        elif own is not None and self.one_row_each:
+            female = female_expression(f"{own}::VARCHAR")
+        elif (genders := self._genders(own)) is not None:
+            rows = f"(SELECT {raw}__unit AS u, __control AS k FROM {self.kept})"
+            return f"(SELECT n.*, g.female FROM {rows} AS n LEFT JOIN {genders} AS g ON g.unit = u)"
+        return f"(SELECT {raw}__unit AS u, __control AS k, {female} AS female FROM {self.kept})"
 
-    @property
-    def _digested(self) -> str:
-        """The kept rows with columns named by number, the unit's gender and the digests."""
-        numbered = "".join(f"{quote(c.name)} AS c{i}, " for i, c in enumerate(self.columns))
-        rows = f"(SELECT {numbered}__unit AS u, __control AS k FROM {self.kept})"
-        genders = self._genders
-        female = "g.female" if genders else "NULL::BOOLEAN"
-        join = f"LEFT JOIN {genders} AS g ON g.u = n.u" if genders else ""
-        hashes = "".join(f", upper(keyed_hex('fake', {m})) AS {name}" for m, name in self._digests.items())
-        return f"(SELECT *{hashes} FROM (SELECT n.*, {female} AS female FROM {rows} AS n {join}))"
-
-    @property
-    def _genders(self) -> str:
+    def _genders(self, own: str | None) -> str | None:
         """A gender for every unit, so that one odd row does not give a person a second name."""
-        if not any(f.by_unit for f in self.fakes):
-            return ""
-        if self.gender is not None:
-            column, source = quote(self.columns[self.gender].name), self.kept
-        elif self.people_sql is not None:
-            column, source = "gender", self.people_sql
-        else:
-            return ""
+        if not any(f.by_unit and f.fake.fake in GENDERED for f in self.faked):
+            return None
+        if own is None and self.people_sql is None:
+            return None
+        column, source = ("gender", self.people_sql) if own is None else (own, self.kept)
         flag = female_expression(f"{column}::VARCHAR")
-        return f"(SELECT __unit AS u, max({flag}) AS female FROM {source} GROUP BY __unit)"
+        return f"(SELECT __unit AS unit, max({flag}) AS female FROM {source} GROUP BY __unit)"
 
-    def collisions(self) -> list[int]:
-        """The unique columns in which two identities got one fake or pseudonym."""
-        checked = [i for i, c in enumerate(self.columns) if c.unique and isinstance(c.treatment, Fake | Pseudonymize)]
-        if not checked:
-            return []
-        before = self._count(self.kept, [self._identity(index) for index in checked])
-        after = self._count(self.target, [quote(self.columns[index].name) for index in checked])
-        return [index for index, had, has in zip(checked, before, after, strict=True) if has < had]
+    @property
+    def unique(self) -> list[FakedColumn]:
+        """The columns of which all rows must be looked at, so that no two identities get one fake."""
+        return [f for f in self.faked if self.columns[f.index].unique and f.fake.fake not in WIDE]
 
-    def _identity(self, index: int) -> str:
-        name = quote(self.columns[index].name)
-        by_unit = any(f.index == index and f.by_unit for f in self.fakes)
-        return f"CASE WHEN {name} IS NOT NULL THEN __unit END" if by_unit else name
+    def _kept_number(self, faked: FakedColumn) -> str:
+        longest = max(len(column.name) for column in self.columns)
+        return quote(f"{'_' * longest}n{faked.index}")
 
-    def _count(self, relation: str, expressions: Sequence[str]) -> list[int]:
-        counts = ", ".join(f"count(DISTINCT {expression})" for expression in expressions)
-        return [int(n) for n in self.con.execute(f"SELECT {counts} FROM {relation}").fetchall()[0]]
+    def keep_apart(self, faked: FakedColumn) -> None:
+        """Give other fakes to the identities of a unique column whose fake is another's too.
 
-    def refuse_collisions(self) -> None:
-        """Drop the target and raise where different identities still share a fake."""
-        if left := self.collisions():
-            self._refuse(left[0])
+        Who keeps a fake that two would get depends only on the numbers of those who are in the table: tables of the
+        same people agree.
 
-    def _refuse(self, index: int) -> None:
+        Raises:
+            SpecError: there are fewer fakes than identities; the target is dropped.
+        """
+        kind, own = faked.fake.fake, quote(self.columns[faked.index].name)
+        number = self._kept_number(faked)
+        digits = self._digits(faked, number, own, KNOWN_GENDER if kind in GENDERED else "NULL::BOOLEAN")
+        part, place = part_expression(kind, digits), place_expression(kind, digits, self.pools)
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS n, CASE WHEN {part} THEN {_SECOND} ELSE 0 END + "
+            f"{place}::BIGINT AS spot FROM {self.target} WHERE {own} IS NOT NULL"
+        )
+        if self._count("SELECT count(*) - count(DISTINCT spot) FROM taken"):
+            extra = longer(kind, self.pools)
+            moved = self._ranked(extra) if any(extra) else self._parked(places(kind, self.pools))
+            if moved is None:
+                self._refuse(faked.index)
+            digits = replace(digits, again="again::UBIGINT")
+            fake = fake_expression(kind, digits, self.pools)
+            updated = self.con.execute(
+                f"UPDATE {self.target} SET {own} = {fake} FROM (SELECT n, again {moved}) "
+                f"WHERE {number} = n AND {own} IS NOT NULL"
+            )
+            self.redrawn[faked.index] = int(updated.fetchall()[0][0])
+        for table in ("taken", "parked", "over"):
+            self.con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        self.con.execute(f"ALTER TABLE {self.target} DROP COLUMN {number}")
+
+    def _ranked(self, most: tuple[int, int]) -> str | None:
+        """Let all but the first of a place have their rank; SQL after SELECT, None where a rank passes its limit."""
+        met = "(SELECT spot FROM taken GROUP BY spot HAVING count(*) > 1)"
+        ranked = (
+            "FROM (SELECT n, spot, row_number() OVER (PARTITION BY spot ORDER BY n) - 1 AS again "
+            f"FROM (SELECT DISTINCT n, spot FROM taken SEMI JOIN {met} USING (spot))) WHERE again > 0"
+        )
+        passed = f"again > CASE WHEN spot >= {_SECOND} THEN {most[1]} ELSE {most[0]} END"
+        return None if self._count(f"SELECT count(*) {ranked} AND {passed}") else ranked
+
+    def _parked(self, sizes: tuple[int, int]) -> str | None:
+        """Let each take the first place that is free from its own on; SQL after SELECT, None where they are too few.
+
+        In the order of the places, one that finds its place taken stands right behind the one before. Those who would
+        stand behind the last place begin at the first, with all others where they were.
+        """
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE taken AS SELECT n, min(spot) >= {_SECOND} AS part, "
+            f"min(spot) % {_SECOND} AS place FROM taken GROUP BY n"
+        )
+        size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
+        if self._count(f"SELECT count(*) FROM (SELECT part FROM taken GROUP BY part HAVING count(*) > {size})"):
+            return None
+        start, order = "place", "(PARTITION BY part ORDER BY start, n"
+        for _ in range(2):
+            self.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, place, p + max(start - p) OVER {order} "
+                f"ROWS UNBOUNDED PRECEDING) AS again FROM (SELECT *, row_number() OVER {order}) - 1 AS p "
+                f"FROM (SELECT *, {start} AS start FROM taken))"
+            )
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT n FROM parked WHERE again >= {size}")
+            if not self._count("SELECT count(*) FROM over"):
+                break
+            start = "CASE WHEN n IN (SELECT n FROM over) THEN 0 ELSE place END"
+        return "FROM parked WHERE again <> place"
+
+    def _count(self, query: str) -> int:
+        return int(self.con.execute(query).fetchall()[0][0])
+
+    def _refuse(self, index: int) -> NoReturn:
         column = self.columns[index]
-        self.con.execute(f"DROP TABLE IF EXISTS {self.target}")
+        self.con.execute(f"DROP TABLE {self.target}")
         raise SpecError(
             f"column `{column.name}`: `{column.treatment.describe()}` cannot give every one of its values a different "
             "one, as there are more values than fakes; use `pseudonymize` or `suppress`"
         )
 
-    def redraw(self, index: int) -> None:
-        """Let identities whose fake is taken draw again, those of smaller digest first, until all differ.
-
-        Which of two identities keeps a fake depends only on the two digests: tables of the same people agree.
-        """
-        faked = next((f for f in self.fakes if f.index == index), None)
-        if faked is None:
-            self._refuse(index)
-            return
-        table = _redrawn_table(index)
-        digits = self._digits(faked)
-        form = f"CASE WHEN contains({digits.value}, ':') THEN ':' ELSE '' END"
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {digits.identity} AS identity, min({digits.own}) AS own, "
-            f"max({digits.female}) AS female, min({form}) AS form, 0 AS round, NULL::VARCHAR AS fake "
-            f"FROM {self._digested} WHERE c{index} IS NOT NULL GROUP BY ALL"
-        )
-        self._draw(table, faked, 0)
-        taken = (
-            f"SELECT identity FROM {table} QUALIFY row_number() OVER (PARTITION BY fake ORDER BY round, identity) > 1"
-        )
-        for attempt in range(1, _ROUNDS + 1):
-            again = f"upper(keyed_hex('fake', 'again:{attempt}:' || own))"
-            update = f"UPDATE {table} SET round = {attempt}, own = {again} WHERE identity IN ({taken})"
-            if not self.con.execute(update).fetchall()[0][0]:
-                break
-            self._draw(table, faked, attempt)
-        self.con.execute(f"DELETE FROM {table} WHERE round = 0")
-        self.redrawn[index] = self._count(table, ["identity"])[0]
-
-    def _draw(self, table: str, faked: FakedColumn, attempt: int) -> None:
-        digits = Digits("identity", "own", "female", "form", again=attempt > 0)
-        fake = fake_expression(faked.fake.fake, digits, self.pools)
-        self.con.execute(f"UPDATE {table} SET fake = {fake} WHERE round = {attempt}")
-
     def outcome(self, rows_in: int) -> Deidentification:
         """Counts of what was done; frees the temporary tables."""
-        for index in self.redrawn:
-            self.con.execute(f"DROP TABLE {_redrawn_table(index)}")
-        names = [quote(column.name) for column in self.columns]
+        lossy = [i for i, c in enumerate(self.columns) if not isinstance(c.treatment, _LOSSLESS)]
+        names = [quote(self.columns[index].name) for index in lossy]
         before, after = (self._values(relation, names) for relation in (self.kept, self.target))
-        outcomes = tuple(
-            self._outcome(index, had - has) for index, (had, has) in enumerate(zip(before[1:], after[1:], strict=True))
-        )
-        digest = self.pools.digest if self.fakes else ""
+        lost = dict(zip(lossy, (had - has for had, has in zip(before[1:], after[1:], strict=True)), strict=True))
+        outcomes = tuple(self._outcome(index, lost.get(index, 0)) for index in range(len(self.columns)))
+        digest = self.pools.digest if self.faked else ""
         return Deidentification(self.target, after[0], rows_in - after[0], outcomes, digest)
 
     def _values(self, relation: str, names: Sequence[str]) -> list[int]:
@@ -316,11 +362,12 @@ class _Job:
 
     def _outcome(self, index: int, suppressed_cells: int) -> ColumnOutcome:
         column = self.columns[index]
-        faked = next((f for f in self.fakes if f.index == index), None)
+        faked = next((f for f in self.faked if f.index == index), None)
         inputs = [column.name]
         if faked is not None and faked.by_unit:
+            gender = next((c.name for c in self.columns if c.entity_type == "gender"), None)
             inputs += [self.unit] if self.unit else []
-            inputs += [self.columns[self.gender].name] if self.gender is not None and faked.family == "person" else []
+            inputs += [gender] if gender is not None and faked.family == "person" else []
         return ColumnOutcome(
             name=column.name,
             treatment=column.treatment.describe(),
@@ -329,9 +376,9 @@ class _Job:
             identity=None if faked is None else "unit" if faked.by_unit else "value",
             suppressed_cells=suppressed_cells,
             redrawn=self.redrawn.get(index, 0),
-            fixed_rule=column.treatment.fixed_rule and not (faked is not None and column.unique),
+            fixed_rule=column.treatment.fixed_rule and (faked is None or faked not in self.unique),
         )
 
 
-def _redrawn_table(index: int) -> str:
-    return f"temp.redrawn_{index}"
+_LOSSLESS = (Fake, Keep, Mask, Pseudonymize)
+"""Treatments under which every cell that held a value holds one afterwards."""

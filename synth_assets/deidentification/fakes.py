@@ -1,7 +1,8 @@
-"""SQL that turns keyed digests into invented values.
+"""SQL that turns keyed numbers into invented values, by arithmetic.
 
-A digest is the 64 hexadecimal digits of an HMAC (``keyed_hash``); its pieces of 32 bits choose words from the pools
-or digits. Where real values could exist, fakes come from ranges that were never issued:
+A number is 64 uniform bits of a keyed hash (``keyed_term``). Modulo the places that a kind has, it is a place; the
+place chooses words from the pools, or digits. Equal places are equal fakes, so that keeping fakes apart is keeping
+places apart. Where real values could exist, fakes come from ranges that were never issued:
 
 - telephone: country code 999, unassigned by the ITU (E.164);
 - social security number: area 000 or 666, or group 00, which the SSA never issues;
@@ -13,6 +14,7 @@ or digits. Where real values could exist, fakes come from ranges that were never
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,175 +22,246 @@ from synth_assets.deidentification.pools import PoolName, Pools
 from synth_assets.deidentification.treatments import FakeKind
 from synth_assets.storage import literal
 
+_HALF = 2**32
+_MOST_PLACES = 2**62
+
+WIDE: frozenset[FakeKind] = frozenset({"email", "username"})
+"""Kinds that show more than 64 bits of their numbers: two of them meet no sooner than two hashes do."""
+
+GENDERED: frozenset[FakeKind] = frozenset({"name", "first_name", "middle_name", "email", "username"})
+"""Kinds with a given name in them, which suits the person's gender where that is known."""
+
 
 @dataclass(frozen=True)
 class Digits:
     """SQL texts from which one fake is made.
 
     Attributes:
-        identity: the digest of the person or value; equal identities get equal names.
-        own: the digest of this column's own part; equal to ``identity`` unless drawn again.
+        number: an unsigned number of the person or value; equal numbers get equal names.
+        own: another one, for what this column does not share with the person's other columns.
         female: SQL of a BOOLEAN, NULL where the gender is unknown.
         value: SQL of the original value as text; only its form may be used, never its content.
-        again: whether the first draw met another identity's fake, so that more words are needed.
+        again: SQL of an unsigned number, NULL for most: where a fake was another's already, the place to take instead,
+            or for names how many others have the name before it.
     """
 
-    identity: str
+    number: str
     own: str
     female: str = "NULL"
     value: str = "NULL"
-    again: bool = False
+    again: str | None = None
 
 
 def fake_expression(kind: FakeKind, digits: Digits, pools: Pools) -> str:
     """SQL of the fake of a kind."""
-    return _RECIPES[kind](digits, pools)
+    if kind in WIDE:
+        return _email(digits, pools) if kind == "email" else _username(digits, pools)
+    place = place_expression(kind, digits, pools)
+    if kind in _NAMES:
+        return _NAMES[kind](place, digits, pools)
+    place = place if digits.again is None else f"coalesce({digits.again}, {place})"
+    return _NUMBERED[kind](place, digits, pools)
 
 
-def _piece(digest: str, index: int) -> str:
-    """32 of a digest's 256 bits as an unsigned number; ``index`` from 0 to 7."""
-    return f"('0x' || substr({digest}, {8 * index + 1}, 8))::UBIGINT"
+def place_expression(kind: FakeKind, digits: Digits, pools: Pools) -> str:
+    """SQL of the place of a fake among those of its kind and part."""
+    if kind in {"name", "last_name"}:
+        return f"({digits.number} % {_of_part(kind, digits, pools)})"
+    if kind == "first_name":
+        return f"(({digits.number} // {_surnames(pools)}) % {_of_part(kind, digits, pools)})"
+    return f"({digits.own} % {_of_part(kind, digits, pools)})"
 
 
-def _wide(digest: str, index: int) -> str:
-    """64 of a digest's bits; ``index`` from 0 to 3."""
-    return f"('0x' || substr({digest}, {16 * index + 1}, 16))::UBIGINT"
+def part_expression(kind: FakeKind, digits: Digits) -> str:
+    """SQL of a BOOLEAN: fakes of the two parts of a kind (women and men, long and short addresses) never meet."""
+    if kind in GENDERED:
+        return f"coalesce({digits.female}, {digits.number} >= {2**63}::UBIGINT)"
+    return f"coalesce(contains({digits.value}, ':'), false)" if kind == "ip_address" else "false"
 
 
-def _digits(number: str, places: int) -> str:
+def places(kind: FakeKind, pools: Pools) -> tuple[int, int]:
+    """How many places the two parts of a kind have: those of a false :func:`part_expression`, then of a true one."""
+    women, men, surnames = pools.size("female"), pools.size("male"), _surnames(pools)
+    if kind == "name":
+        return men * surnames, women * surnames
+    if kind in {"first_name", "middle_name"}:
+        return men, women
+    if kind == "ip_address":
+        return 15 * 2**24, _MOST_PLACES
+    street = 9998 * surnames * pools.size("street_suffix")
+    words: dict[FakeKind, int] = {
+        "last_name": surnames,
+        "street_address": street,
+        "address": street * pools.size("city") * 10**5,
+        "company": surnames * pools.size("company_suffix"),
+        "city": pools.size("city"),
+        "region": pools.size("region"),
+        "country": pools.size("country"),
+        "job": pools.size("job"),
+    }
+    digits = {"phone": 10**12, "national_id": 10_980_000, "postcode": 10**5, "iban": 10**18, "credit_card": 10**14}
+    size = min((words | digits)[kind], _MOST_PLACES)
+    return size, size
+
+
+def longer(kind: FakeKind, pools: Pools) -> tuple[int, int]:
+    """How many more may share a place of a name's part, as the name can be made longer; zeros for other kinds."""
+    if kind == "last_name":
+        return _surnames(pools), _surnames(pools)
+    return (pools.size("male"), pools.size("female")) if kind in _NAMES else (0, 0)
+
+
+def derived_number(number: str, label: str) -> str:
+    """SQL of another number for each label: the low half times an odd constant of 32 bits, plus the high half.
+
+    What is uniform stays so. It hides nothing, and need not: the first number is a keyed hash that no table holds.
+    """
+    factor = int.from_bytes(hashlib.sha256(label.encode()).digest()[:4], "big") | 2**31 | 1
+    return f"(({number} & {_HALF - 1}::UBIGINT) * {factor}::UBIGINT + ({number} >> 32))"
+
+
+def _of_part(kind: FakeKind, digits: Digits, pools: Pools) -> str:
+    no, yes = places(kind, pools)
+    if no == yes:
+        return f"{no}::UBIGINT"
+    return f"CASE WHEN {part_expression(kind, digits)} THEN {yes}::UBIGINT ELSE {no}::UBIGINT END"
+
+
+def _surnames(pools: Pools) -> int:
+    return pools.size("head") * pools.size("last")
+
+
+def _digits(number: str, count: int) -> str:
     """The last decimal places of a number, with leading zeros."""
-    return f"lpad(({number} % {10**places})::VARCHAR, {places}, '0')"
+    return f"lpad(({number} % {10**count})::VARCHAR, {count}, '0')"
 
 
-def _given(d: Digits, pools: Pools, number: str, ascii_only: bool = False) -> str:
-    """A given name of the person's gender; where that is unknown the digest chooses one."""
+def _given(number: str, d: Digits, pools: Pools, ascii_only: bool = False) -> str:
+    """A given name of the person's gender; where that is unknown the number chooses one."""
     female: PoolName = "female_ascii" if ascii_only else "female"
     male: PoolName = "male_ascii" if ascii_only else "male"
-    chosen = f"coalesce({d.female}, {_piece(d.identity, 1)} % 2 = 0)"
+    chosen = part_expression("name", d)
     return f"CASE WHEN {chosen} THEN {pools.pick(female, number)} ELSE {pools.pick(male, number)} END"
 
 
-def _surname(pools: Pools, head: str, tail: str, ascii_only: bool = False) -> str:
+def _surname(pools: Pools, number: str, ascii_only: bool = False) -> str:
+    tail = f"({number} // {pools.size('head')})"
     if ascii_only:
-        return f"({pools.pick('head_ascii', head)} || {pools.pick('last_ascii', tail)})"
-    return f"({pools.pick('head', head)} || {pools.pick('last', tail)})"
+        return f"({pools.pick('head_ascii', number)} || {pools.pick('last_ascii', tail)})"
+    return f"({pools.pick('head', number)} || {pools.pick('last', tail)})"
 
 
-def _first(d: Digits, pools: Pools) -> str:
-    first = _given(d, pools, _piece(d.identity, 0))
-    return f"({first}) || '-' || ({_middle(d, pools)})" if d.again else f"({first})"
+def _once_more(usual: str, longer_form: str, d: Digits) -> str:
+    return usual if d.again is None else f"CASE WHEN {d.again} IS NULL THEN {usual} ELSE {longer_form} END"
 
 
-def _middle(d: Digits, pools: Pools) -> str:
-    return f"({_given(d, pools, _piece(d.own, 4))})"
+def _first(place: str, d: Digits, pools: Pools) -> str:
+    """A given name; a second one follows where others of the table have the first."""
+    first = f"({_given(place, d, pools)})"
+    return _once_more(first, f"{first} || '-' || ({_given(f'({place} + {d.again})', d, pools)})", d)
 
 
-def _last(d: Digits, pools: Pools) -> str:
-    last = _surname(pools, _piece(d.identity, 2), _piece(d.identity, 3))
-    return f"{last} || '-' || {_surname(pools, _piece(d.own, 5), _piece(d.own, 6))}" if d.again else last
+def _last(place: str, d: Digits, pools: Pools) -> str:
+    last = _surname(pools, place)
+    return _once_more(last, f"{last} || '-' || {_surname(pools, f'({place} + {d.again})')}", d)
 
 
-def _name(d: Digits, pools: Pools) -> str:
-    """First and last name as the columns of their own have them; a second draw adds a middle name."""
-    first = f"({_given(d, pools, _piece(d.identity, 0))})"
-    last = _surname(pools, _piece(d.identity, 2), _piece(d.identity, 3))
-    middle = f"{_middle(d, pools)} || ' ' || " if d.again else ""
-    return f"{first} || ' ' || {middle}{last}"
+def _name(place: str, d: Digits, pools: Pools) -> str:
+    """First and last name as the columns of their own have them; a middle name where others have both."""
+    given = f"({place} // {_surnames(pools)})"
+    first, last = f"({_given(given, d, pools)})", _surname(pools, place)
+    middle = f"({_given(f'({given} + {d.again})', d, pools)})"
+    return _once_more(f"{first} || ' ' || {last}", f"{first} || ' ' || {middle} || ' ' || {last}", d)
 
 
 def _email(d: Digits, pools: Pools) -> str:
     """``first.last.0123456789@example.org``: 40 bits make two of a name differ."""
-    first = f"({_given(d, pools, _piece(d.identity, 0), ascii_only=True)})"
-    last = _surname(pools, _piece(d.identity, 2), _piece(d.identity, 3), ascii_only=True)
-    domain = f"list_extract(['example.org', 'example.com', 'example.net'], 1 + ({_piece(d.own, 7)} % 3)::BIGINT)"
-    return f"{first} || '.' || {last} || '.' || {_tag(d)} || '@' || {domain}"
+    first = f"({_given(f'({d.number} // {_surnames(pools)})', d, pools, ascii_only=True)})"
+    last = _surname(pools, d.number, ascii_only=True)
+    domain = f"list_extract(['example.org', 'example.com', 'example.net'], 1 + ({d.own} % 3)::BIGINT)"
+    return f"{first} || '.' || {last} || '.' || {_tag(d, 10)} || '@' || {domain}"
 
 
 def _username(d: Digits, pools: Pools) -> str:
-    first = f"left({_given(d, pools, _piece(d.identity, 0), ascii_only=True)}, 1)"
-    return f"{first} || {_surname(pools, _piece(d.identity, 2), _piece(d.identity, 3), ascii_only=True)} || {_tag(d)}"
+    first = f"left({_given(f'({d.number} // {_surnames(pools)})', d, pools, ascii_only=True)}, 1)"
+    return f"{first} || {_surname(pools, d.number, ascii_only=True)} || {_tag(d, 12)}"
 
 
-def _tag(d: Digits) -> str:
-    return f"lower(substr({d.own}, 41, 10))"
+def _tag(d: Digits, count: int) -> str:
+    return f"right(printf('%0{count}x', ({d.own} >> {63 - 4 * count})::BIGINT), {count})"
 
 
-def _phone(d: Digits, pools: Pools) -> str:  # noqa: ARG001 - one signature for all recipes
-    number = _digits(_wide(d.own, 0), 12)
+def _phone(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001 - one signature for all recipes
+    number = _digits(place, 12)
     groups = " || ' ' || ".join(f"substr({number}, {start}, 3)" for start in (1, 4, 7, 10))
     return f"'+999 ' || {groups}"
 
 
-def _national_id(d: Digits, pools: Pools) -> str:  # noqa: ARG001
+def _national_id(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
     """One of the 10,980,000 social security numbers in the ranges named above."""
-    number = f"({_wide(d.own, 0)} % 10980000)::BIGINT"
-    low = f"lpad(({number} % 1000000)::VARCHAR, 6, '0')"
-    area = f"(({number} - 2000000) // 10000 + 1)"
-    unissued = f"CASE WHEN {number} < 1000000 THEN '000-' ELSE '666-' END || left({low}, 2) || '-' || right({low}, 4)"
+    low = _digits(place, 6)
+    area = f"(({place} - 2000000) // 10000 + 1)"
+    unissued = f"CASE WHEN {place} < 1000000 THEN '000-' ELSE '666-' END || left({low}, 2) || '-' || right({low}, 4)"
     no_group = (
         f"lpad(CASE WHEN {area} >= 666 THEN {area} + 1 ELSE {area} END::VARCHAR, 3, '0') || '-00-' || "
-        f"lpad(({number} % 10000)::VARCHAR, 4, '0')"
+        f"lpad(({place} % 10000)::VARCHAR, 4, '0')"
     )
-    return f"CASE WHEN {number} < 2000000 THEN {unissued} ELSE {no_group} END"
+    return f"CASE WHEN {place} < 2000000 THEN {unissued} ELSE {no_group} END"
 
 
-def _iban(d: Digits, pools: Pools) -> str:  # noqa: ARG001
-    account = _digits(_wide(d.own, 0), 18)
-    check = f"lpad((98 - ({account} || '333300')::HUGEINT % 97)::VARCHAR, 2, '0')"  # ISO 13616; X is 33
-    return f"'XX' || {check} || {account}"
+def _iban(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
+    """Check digits of ISO 13616, over the account, 3333 for ``XX`` and 00; the remainder is taken in parts."""
+    remainder = f"(({place} % 97) * {10**6 % 97} + {333300 % 97}) % 97"
+    return f"'XX' || lpad((98 - ({remainder})::BIGINT)::VARCHAR, 2, '0') || {_digits(place, 18)}"
 
 
-def _credit_card(d: Digits, pools: Pools) -> str:  # noqa: ARG001
-    account = f"'0' || {_digits(_wide(d.own, 0), 14)}"
-    digit = f"substr({account}, i::BIGINT, 1)::INTEGER"
-    doubled = f"CASE WHEN i % 2 = 1 THEN ({digit} * 2) // 10 + ({digit} * 2) % 10 ELSE {digit} END"
-    total = f"list_sum(list_transform(range(1, 16), lambda i: {doubled}))"
-    return f"{account} || ((10 - {total} % 10) % 10)::INTEGER::VARCHAR"
+def _credit_card(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
+    """A leading zero, 14 digits and Luhn's check digit (ISO/IEC 7812-1): every second digit from the right doubled."""
+    terms = []
+    for power in range(14):
+        digit = f"({place} // {10**power} % 10)::BIGINT"
+        terms.append(f"({digit} * 2 - CASE WHEN {digit} > 4 THEN 9 ELSE 0 END)" if power % 2 == 0 else digit)
+    return f"'0' || {_digits(place, 14)} || ((10 - ({' + '.join(terms)}) % 10) % 10)::VARCHAR"
 
 
-def _ip_address(d: Digits, pools: Pools) -> str:  # noqa: ARG001
-    groups = " || ':' || ".join(f"lower(substr({d.own}, {1 + 4 * i}, 4))" for i in range(6))
-    octets = " || '.' || ".join(f"({_piece(d.own, i)} % 256)::VARCHAR" for i in range(3))
-    v4 = f"(240 + {_piece(d.own, 3)} % 15)::VARCHAR || '.' || {octets}"
-    return f"CASE WHEN contains({d.value}, ':') THEN '2001:db8:' || {groups} ELSE {v4} END"
+def _ip_address(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
+    groups = " || ':' || ".join(f"printf('%04x', ({place} >> {shift} & 65535)::BIGINT)" for shift in (48, 32, 16, 0))
+    octets = " || '.' || ".join(f"({place} >> {shift} & 255)::VARCHAR" for shift in (16, 8, 0))
+    v4 = f"(240 + {place} // {2**24} % 15)::VARCHAR || '.' || {octets}"
+    return f"CASE WHEN contains({d.value}, ':') THEN '2001:db8:0:0:' || {groups} ELSE {v4} END"
 
 
-def _street(d: Digits, pools: Pools) -> str:
-    name = _surname(pools, _piece(d.own, 0), _piece(d.own, 1))
-    number = f"(1 + {_piece(d.own, 2)} % 9998)::VARCHAR"
-    return f"{number} || ' ' || {name} || ' ' || {pools.pick('street_suffix', _piece(d.own, 3))}"
+def _street(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
+    surnames = _surnames(pools)
+    suffix = pools.pick("street_suffix", f"({place} // {9998 * surnames})")
+    return f"(1 + {place} // {surnames} % 9998)::VARCHAR || ' ' || {_surname(pools, place)} || ' ' || {suffix}"
 
 
-def _postcode(d: Digits, pools: Pools) -> str:  # noqa: ARG001
-    return _digits(_piece(d.own, 4), 5)
+def _address(place: str, d: Digits, pools: Pools) -> str:
+    beyond = f"({place} // {9998 * _surnames(pools) * pools.size('street_suffix')})"
+    city = pools.pick("city", beyond)
+    postcode = _digits(f"({beyond} // {pools.size('city')})", 5)
+    return f"{_street(place, d, pools)} || ', ' || {city} || ' ' || {postcode}"
 
 
-def _address(d: Digits, pools: Pools) -> str:
-    return f"{_street(d, pools)} || ', ' || {pools.pick('city', _piece(d.own, 5))} || ' ' || {_postcode(d, pools)}"
+def _company(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
+    suffix = pools.pick("company_suffix", f"({place} // {_surnames(pools)})")
+    return f"{_surname(pools, place)} || ' ' || {suffix}"
 
 
-def _company(d: Digits, pools: Pools) -> str:
-    name = _surname(pools, _piece(d.own, 0), _piece(d.own, 1))
-    return f"{name} || ' ' || {pools.pick('company_suffix', _piece(d.own, 2))}"
+def _word(pool: PoolName) -> Callable[[str, Digits, Pools], str]:
+    return lambda place, d, pools: pools.pick(pool, place)  # noqa: ARG005
 
 
-def _word(pool: PoolName) -> Callable[[Digits, Pools], str]:
-    return lambda d, pools: pools.pick(pool, _piece(d.own, 5))
-
-
-_RECIPES: dict[FakeKind, Callable[[Digits, Pools], str]] = {
-    "name": _name,
-    "first_name": _first,
-    "last_name": _last,
-    "middle_name": _middle,
-    "email": _email,
-    "username": _username,
+_Recipe = Callable[[str, Digits, Pools], str]
+_NAMES: dict[FakeKind, _Recipe] = {"name": _name, "first_name": _first, "last_name": _last, "middle_name": _first}
+_NUMBERED: dict[FakeKind, _Recipe] = {
     "phone": _phone,
     "national_id": _national_id,
     "address": _address,
     "street_address": _street,
     "city": _word("city"),
-    "postcode": _postcode,
+    "postcode": lambda place, d, pools: _digits(place, 5),  # noqa: ARG005
     "region": _word("region"),
     "country": _word("country"),
     "company": _company,

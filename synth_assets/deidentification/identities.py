@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import duckdb
 
 from synth_assets.deidentification.treatments import VALUE_KINDS, Fake, FakeKind
-from synth_assets.storage import literal, quote
+from synth_assets.storage import quote
 
 _PERSON: frozenset[FakeKind] = frozenset({"name", "first_name", "last_name", "middle_name", "email", "username"})
 _PLACE: frozenset[FakeKind] = frozenset({"address", "street_address"})
@@ -55,26 +55,20 @@ class FakedColumn:
 
     @property
     def family(self) -> str:
-        """What must agree derives from one digest: a person's names and mail address, the parts of an address."""
+        """What must agree derives from one number: a person's names and mail address, the parts of an address."""
         kind = self.fake.fake
         return "person" if kind in _PERSON else "place" if kind in _PLACE else kind
 
     @property
-    def identity_message(self) -> str:
-        """SQL of the text whose keyed hash decides about the words of the fake."""
+    def number_label(self) -> str:
+        """What distinguishes the number of its words; a second mail address has the words of the first."""
         slot = self.slot if self.fake.fake in _NAMES or self.fake.fake not in _PERSON else 0
-        return self._message(slot)
+        return f"{self.family}:{slot}"
 
     @property
-    def own_message(self) -> str:
-        """SQL of the text whose keyed hash decides about its digits."""
-        return self._message(self.slot)
-
-    def _message(self, slot: int) -> str:
-        value = f"{literal(f'{self.fake.fake}:value:')} || c{self.index}::VARCHAR"
-        if not self.by_unit:
-            return value
-        return f"coalesce({literal(f'{self.family}:unit:{slot}:')} || u::VARCHAR, {value})"
+    def own_label(self) -> str:
+        """What distinguishes the number of its digits."""
+        return f"{self.fake.fake}:{self.slot}:own"
 
 
 def names_another(column: str) -> bool:
@@ -88,7 +82,11 @@ def names_another(column: str) -> bool:
 
 
 def resolve_identities(
-    con: duckdb.DuckDBPyConnection, source_sql: str, fakes: Sequence[tuple[int, str, Fake]], has_unit: bool
+    con: duckdb.DuckDBPyConnection,
+    source_sql: str,
+    fakes: Sequence[tuple[int, str, Fake]],
+    has_unit: bool,
+    one_row_each: bool = False,
 ) -> list[FakedColumn]:
     """Decide for every faked column (index, name, treatment) whom it stands for.
 
@@ -97,13 +95,15 @@ def resolve_identities(
         source_sql: a FROM-able text with ``__unit``.
         fakes: the columns in the source's order.
         has_unit: whether the source declares a privacy unit; else rows are units and fakes stand for values.
+        one_row_each: whether no unit has two rows, so that none can contradict itself.
     """
     undecided = [
         name
         for _, name, fake in fakes
         if has_unit and fake.identity == "auto" and fake.fake not in VALUE_KINDS and not names_another(name)
     ]
-    shares = dict(zip(undecided, _contradictions(con, source_sql, undecided), strict=True))
+    found = [0.0] * len(undecided) if one_row_each else _contradictions(con, source_sql, undecided)
+    shares = dict(zip(undecided, found, strict=True))
     resolved: list[FakedColumn] = []
     for index, name, fake in fakes:
         by_unit = has_unit and (fake.identity == "unit" or (name in shares and shares[name] <= _SELF_CONTRADICTION))
@@ -116,9 +116,6 @@ def _contradictions(con: duckdb.DuckDBPyConnection, source_sql: str, columns: Se
     """For each column, of the units with at least two values the share whose values differ."""
     if not columns:
         return []
-    rows, units = con.execute(f"SELECT count(*), count(DISTINCT __unit) FROM {source_sql}").fetchall()[0]
-    if rows == units:
-        return [0.0] * len(columns)
     texts = [f"{quote(column)}::VARCHAR" for column in columns]
     grouped = ", ".join(f"count({text}) AS n{i}, min({text}) <> max({text}) AS d{i}" for i, text in enumerate(texts))
     shares = ", ".join(f"coalesce(avg(d{i}::INTEGER) FILTER (n{i} > 1), 0)" for i in range(len(texts)))

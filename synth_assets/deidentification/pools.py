@@ -67,7 +67,7 @@ class Pools:
         return len(self.words[name])
 
     def pick(self, name: PoolName, number: str) -> str:
-        """SQL for the word at ``number`` (SQL of an unsigned integer, reduced modulo the list's length)."""
+        """SQL for the word at ``number`` (SQL of an unsigned number, reduced modulo the list's length)."""
         return f"list_extract(getvariable('{self._variable(name)}'), 1 + ({number} % {self.size(name)})::BIGINT)"
 
     def _variable(self, name: PoolName) -> str:
@@ -80,11 +80,14 @@ def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
 
     if locale not in AVAILABLE_LOCALES:
         raise SpecError(f"locale ({locale}) is not one of Faker's; write one such as `en_US` or `de_DE`")
-    female, male = _given_names(locale, "female"), _given_names(locale, "male")
+    both = _given_names(locale, "female"), _given_names(locale, "male")
+    unisex = {*both[0]} & {*both[1]}
+    female, male = (tuple(name for name in names if name not in unisex) for names in both)
     last = _surnames(locale)
     latin = all(_ascii(word) for word in last)
     real = {word.lower() for word in last}
     heads = tuple(head for head in _HEADS if not _begins_real(head.lower(), real)) if latin else last
+    heads = _unmistakable(heads, tuple(word.lower() for word in last))
     return {
         "female": female,
         "male": male,
@@ -110,8 +113,21 @@ def _begins_real(head: str, surnames: set[str]) -> bool:
     return any(word.startswith(head) and (word == head or word[len(head) :] in surnames) for word in surnames)
 
 
+def _unmistakable(heads: tuple[str, ...], tails: tuple[str, ...]) -> tuple[str, ...]:
+    """The heads of which no two make one surname with different tails."""
+    made: set[str] = set()
+    kept = []
+    for head in heads:
+        new = {head + tail for tail in tails}
+        if made.isdisjoint(new):
+            kept.append(head)
+            made |= new
+    return tuple(kept)
+
+
 def _given_names(locale: str, gender: str) -> tuple[str, ...]:
-    found = _listed("person", locale, f"first_names_{gender}")
+    """Given names of letters only: two may stand side by side, and must not look like one."""
+    found = tuple(name for name in _listed("person", locale, f"first_names_{gender}") if name.isalpha())
     return found if len(found) >= _FEWEST else _listed("person", "en_US", f"first_names_{gender}")
 
 

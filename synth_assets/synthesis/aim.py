@@ -24,16 +24,16 @@ from synth_assets.domain import Domain
 from synth_assets.errors import DomainError
 from synth_assets.mechanisms import NoiseSource
 from synth_assets.synthesis.allowance import Allowance
-from synth_assets.synthesis.assembly import assemble, independent_model
+from synth_assets.synthesis.assembly import assemble, compressed_columns, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
 from synth_assets.synthesis.cliques import Clique
-from synth_assets.synthesis.compression import compress
 from synth_assets.synthesis.estimation import Estimate
-from synth_assets.synthesis.learning import declared, learn
+from synth_assets.synthesis.learning import learn
 from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.rounds import TOLERANCE, cells_of, first_deviation, fitting, take_round
 from synth_assets.synthesis.selection import Table
 from synth_assets.synthesis.table import Rows
+from synth_assets.synthesis.zeros import Zeros, barred_cells, declared_without
 
 SINGLES = Fraction(3, 10)
 ROUNDS = 2.5
@@ -67,6 +67,7 @@ class AIM(Synthesizer):
         degree: how many columns a candidate has at the most.
         weights: columns that matter more (or less) than 1; a marginal counts as much as the product of its columns.
         model_size: the most megabytes that the model's tables may take; time grows with them.
+        zeros: combinations of declared values that cannot occur; see :mod:`~synth_assets.synthesis.zeros`.
     """
 
     guarantee: ClassVar[Guarantee] = "differential_privacy"
@@ -77,6 +78,7 @@ class AIM(Synthesizer):
     degree: Literal[2, 3] = 3
     weights: Annotated[Mapping[str, float], AfterValidator(_weights)] = {}
     model_size: float = Setting(default=2.0, gt=0, le=4096)
+    zeros: Zeros = ()
 
     def cost(self) -> tuple[float, float]:
         """Its parameters."""
@@ -85,15 +87,16 @@ class AIM(Synthesizer):
     def _fit(self, rows: Rows, domain: Domain, source: NoiseSource, rows_per_unit: int) -> Model:
         names = [field.name for field in rows.fields]
         self._check(names)
-        known = declared(rows, domain)
+        known = declared_without(rows, domain, self.zeros)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         alone = len(names) == 1
         learned = learn(rows, known, allowance, Fraction(1) if alone else SINGLES)
         share = allowance.left / max(1, round(ROUNDS * len(names)))
         noise = 0.0 if alone else first_deviation(allowance, share)
         coarseness = GROUP_NOISE if self.target is None else TARGET_GROUP_NOISE
-        compressed = [compress(column, coarseness * noise) for column in learned.columns]
-        estimate = independent_model(learned, compressed)
+        barred = barred_cells(rows, self.zeros, learned.columns)
+        compressed = compressed_columns(learned, coarseness * noise, barred)
+        estimate = independent_model(learned, compressed, barred)
         if not alone:
             table = Table(learned, compressed)
             _Rounds(self._candidates(names), table, estimate, allowance, share, cells_of(self.model_size)).run()

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synth_assets.synthesis.allowance import Allowance, expected_error
-from synth_assets.synthesis.compression import Compressed
+from synth_assets.synthesis.compression import Compressed, compress
 from synth_assets.synthesis.estimation import Estimate, Noisy
 from synth_assets.synthesis.learning import Learned
 from synth_assets.synthesis.model import Facts, MarginalError, Model
+from synth_assets.synthesis.zeros import Barred, kinds, over_groups
 
 MOST_ROWS = 20_000_000
 """A noisy count has no upper end: however it came out, no more rows than this are sampled, unless asked for."""
 
 
-def independent_model(learned: Learned, compressed: Sequence[Compressed]) -> Estimate:
-    """The estimate that knows the columns' own marginals, over groups of cells."""
+def compressed_columns(learned: Learned, target: float, barred: Sequence[Barred]) -> list[Compressed]:
+    """The columns' cells in groups of ``target`` rows, none across the border of a zero."""
+    return [compress(column, target, kinds(barred, i, len(column.counts))) for i, column in enumerate(learned.columns)]
+
+
+def independent_model(learned: Learned, compressed: Sequence[Compressed], barred: Sequence[Barred]) -> Estimate:
+    """The estimate that knows the columns' own marginals, over groups of cells, and what cannot occur."""
     singles = [Noisy((i,), groups.counts, groups.variances) for i, groups in enumerate(compressed)]
-    return Estimate.of_singles(singles, learned.total)
+    return Estimate.of_singles(singles, learned.total, over_groups(barred, compressed))
 
 
 def assemble(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Setting
 
 from synth_assets.domain import OTHER
+from synth_assets.synthesis.grids import equal
 from synth_assets.synthesis.schema import Field
 
 if TYPE_CHECKING:
@@ -76,18 +77,35 @@ class Categorical(BaseModel):
 
 
 class Numeric(BaseModel):
-    """A column on a scale; ``edges`` cut it (see :mod:`~synth_assets.synthesis.grids`), in steps of its grid."""
+    """A column on a scale; ``edges`` cut it (see :mod:`~synth_assets.synthesis.grids`), in steps of its grid.
+
+    ``pinned`` are those that a coarser grid keeps.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     form: Literal["numeric"] = "numeric"
     field: Field
     edges: tuple[float, ...]
+    pinned: tuple[float, ...] = ()
 
     @property
     def ordered(self) -> bool:
         """Whether neighbouring cells hold neighbouring values."""
         return True
+
+    def coarser(self, cells: int) -> Numeric:
+        """The same column in about so many cells, if it has more."""
+        if len(self.edges) - 1 <= cells or self.edges == self.pinned:
+            return self
+        even = equal(self.edges[0], self.edges[-1], cells, self.field.whole)
+        return self.model_copy(update={"edges": tuple(sorted({*even, *self.pinned}))})
+
+    def cut(self, *places: float) -> Numeric:
+        """The same column with edges where it is told to have them, for good."""
+        inner = {place for place in places if self.edges[0] < place < self.edges[-1]}
+        edges, pinned = (tuple(sorted({*known, *inner})) for known in (self.edges, self.pinned))
+        return self.model_copy(update={"edges": edges, "pinned": pinned})
 
     @property
     def cells(self) -> int:

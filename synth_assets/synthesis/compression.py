@@ -40,16 +40,18 @@ class Compressed:
         return len(self.counts)
 
 
-def compress(measured: Measured, target: float) -> Compressed:
+def compress(measured: Measured, target: float, kinds: Groups | None = None) -> Compressed:
     """Merge cells into groups of at least ``target`` rows, as far as the noisy counts tell.
 
-    ``target`` is in rows; three standard deviations of the group's own noise are asked for in any case.
+    ``target`` is in rows; three standard deviations of the group's own noise are asked for in any case. Only cells
+    that have the same number in ``kinds`` are merged (left out: any).
     """
     counts, deviation = measured.counts, np.sqrt(measured.variances)
     reserved = _reserved(measured)
     values = len(counts) - len(reserved)
     merge = _merge_neighbours if measured.attribute.ordered else _pool_rare
-    group_of = merge(counts[:values], deviation[:values], target)
+    kind = np.zeros(values, dtype=np.int64) if kinds is None else kinds[:values]
+    group_of = merge(counts[:values], deviation[:values], target, kind)
     silent = _silent(measured)
     for cell in reserved:
         joined = int(np.bincount(group_of, weights=counts[: len(group_of)]).argmax()) if silent[cell] else None
@@ -72,14 +74,24 @@ def _silent(measured: Measured) -> NDArray[np.bool_]:
     return silent
 
 
-def _pool_rare(counts: Floats, deviation: Floats, target: float) -> Groups:
-    """Each frequent category by itself, all others in one group."""
+def _pool_rare(counts: Floats, deviation: Floats, target: float, kind: Groups) -> Groups:
+    """Each frequent category by itself, all others of a kind in one group."""
     rare = counts < np.maximum(SIGNIFICANT * deviation, target)
-    labels = np.where(rare, len(counts), np.arange(len(counts)))
+    labels = np.where(rare, len(counts) + kind, np.arange(len(counts)))
     return _renumbered(labels)
 
 
-def _merge_neighbours(counts: Floats, deviation: Floats, target: float) -> Groups:
+def _merge_neighbours(counts: Floats, deviation: Floats, target: float, kind: Groups) -> Groups:
+    """Intervals of cells of one kind."""
+    ends = np.flatnonzero(np.diff(kind)) + 1
+    parts = zip(np.split(counts, ends), np.split(deviation, ends), strict=True)
+    labels: list[Groups] = []
+    for part in parts:
+        labels.append(_intervals(*part, target) + (labels[-1].max(initial=-1) + 1 if labels else 0))
+    return np.concatenate(labels)
+
+
+def _intervals(counts: Floats, deviation: Floats, target: float) -> Groups:
     """Intervals of cells, left to right; a cell that is heavy by itself stays by itself.
 
     What is left over before a heavy cell joins the interval to its left, if there is one and the rest is no more than

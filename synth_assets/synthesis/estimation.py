@@ -14,13 +14,14 @@ steps at a gradient that is as small as we ask for.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth_assets.errors import DomainError
 from synth_assets.synthesis.cliques import Clique, CliqueTree, clique_tree
 from synth_assets.synthesis.inference import Calibrated, Joint, beliefs, marginal, spread
 
@@ -45,15 +46,20 @@ class Noisy:
 
 @dataclass
 class Estimate:
-    """A model in the making: add measurements, fit, ask for marginals. Potentials are kept from fit to fit."""
+    """A model in the making: add measurements, fit, ask for marginals. Potentials are kept from fit to fit.
+
+    ``zeros`` marks, over the nodes of each of its cliques, what has no probability. ``pull`` is that of :data:`PULL`.
+    """
 
     sizes: tuple[int, ...]
     total: float
     measured: list[Noisy] = field(default_factory=list)
     base: list[Floats] = field(default_factory=list)
+    zeros: Mapping[Clique, NDArray[np.bool_]] = field(default_factory=dict)
     theta: list[Floats] = field(default_factory=list)
     tree: CliqueTree = field(init=False)
     tables: list[Floats] = field(init=False)
+    pull: float = PULL
     steps: int = 0
     fitted: bool = False
 
@@ -61,20 +67,30 @@ class Estimate:
         self.total = max(self.total, 1.0)
 
     @classmethod
-    def of_singles(cls, singles: Sequence[Noisy], total: float) -> Estimate:
+    def of_singles(
+        cls, singles: Sequence[Noisy], total: float, zeros: Mapping[Clique, NDArray[np.bool_]] | None = None
+    ) -> Estimate:
         """The independent model of noisy single columns, in the order of the nodes."""
-        model = cls(tuple(len(noisy.counts) for noisy in singles), total)
+        model = cls(tuple(len(noisy.counts) for noisy in singles), total, zeros=zeros or {})
         model.base = [np.log(np.maximum(n.counts, 0.25 * np.sqrt(n.variances))) for n in singles]
         for noisy in singles:
             model.add(noisy)
         return model
 
     def add(self, noisy: Noisy) -> None:
-        """Take a measurement on; :meth:`fit` makes it count."""
+        """Take a measurement on; :meth:`fit` makes it count. What noise put into zeros is left out."""
+        for nodes, mask in self.zeros.items():
+            if set(nodes) <= set(noisy.nodes):
+                noisy = replace(noisy, counts=np.where(spread(mask, nodes, noisy.nodes), 0.0, noisy.counts))
         known = self._expected(noisy.nodes) * self.total
         slack = np.sqrt(noisy.variances)
         self.measured.append(noisy)
         self.theta.append(np.log((np.maximum(noisy.counts, 0) + slack) / (known + slack)))
+
+    @property
+    def groups(self) -> list[Clique]:
+        """The columns that the model must hold together."""
+        return [*(noisy.nodes for noisy in self.measured), *self.zeros]
 
     def _expected(self, nodes: Clique) -> Floats:
         """What the model says so far, so that the fit can start from potentials that correct it."""
@@ -84,10 +100,15 @@ class Estimate:
         return reduce(np.multiply.outer, shares)
 
     def fit(self, tolerance: float = TOLERANCE, max_steps: int = MAX_STEPS) -> None:
-        """Find the best distribution for all measurements, starting from the one before."""
-        self.tree = clique_tree(self.sizes, [noisy.nodes for noisy in self.measured])
+        """Find the best distribution for all measurements, starting from the one before.
+
+        Raises DomainError where nothing is left beside the zeros.
+        """
+        self.tree = clique_tree(self.sizes, self.groups)
         problem = _Dual(self)
         start = np.concatenate([t.ravel() for t in self.theta])
+        if self.zeros and not math.isfinite(problem.value(start)[0]):
+            raise DomainError("synthesizer.zeros: the combinations leave nothing that can occur; remove some")
         solution, self.steps = _minimize(problem, start, tolerance, max_steps)
         self.theta = problem.split(solution)
         self.tables = problem.tables(solution)
@@ -116,7 +137,7 @@ class _Dual:
         self._holders = [self._tree.holder(noisy.nodes) or 0 for noisy in model.measured]
         self._shares = [noisy.counts / model.total for noisy in model.measured]
         spreads = [math.sqrt(float(np.median(noisy.variances))) for noisy in model.measured]
-        unit = PULL / (model.total * max(float(np.median(spreads)), 1e-3))
+        unit = model.pull / (model.total * max(float(np.median(spreads)), 1e-3))
         self._ridges = [np.maximum(unit * noisy.variances, 1e-9) for noisy in model.measured]
         self._flat = np.concatenate([ridge.ravel() for ridge in self._ridges])
         self._ends = np.cumsum([noisy.counts.size for noisy in model.measured])[:-1]
@@ -128,6 +149,9 @@ class _Dual:
         for node, potential in enumerate(self._model.base):
             place = self._tree.holder((node,)) or 0
             tables[place] += spread(potential, (node,), self._tree.cliques[place])
+        for nodes, mask in self._model.zeros.items():
+            place = self._tree.holder(nodes) or 0
+            tables[place] += spread(np.where(mask, -np.inf, 0.0), nodes, self._tree.cliques[place])
         return tables
 
     def _scale(self) -> Floats:

@@ -48,7 +48,7 @@ def octaves_of(values: Floats, whole: bool) -> Cells:
     return np.where(values == 0, 0, np.sign(values).astype(np.int64) * rank) + (high - low + 1)
 
 
-def _after(value: float, whole: bool) -> float:
+def after(value: float, whole: bool) -> float:
     """The next number of the grid that a float can tell from ``value``."""
     following = float(np.nextafter(value, np.inf))
     return max(value + 1, following) if whole else following
@@ -59,11 +59,11 @@ def _span(octave: int, whole: bool) -> tuple[float, float]:
     low, high = exponents(whole)
     signed = octave - (high - low + 1)
     if signed == 0:
-        return 0.0, _after(0.0, whole)
+        return 0.0, after(0.0, whole)
     start, end = 2.0 ** (low + abs(signed) - 1), 2.0 ** (low + abs(signed))
     if signed > 0:
         return start, end
-    return _after(-end, whole), _after(-start, whole)
+    return after(-end, whole), after(-start, whole)
 
 
 def refine(octaves: list[int], whole: bool, cells: int = FINE_CELLS) -> Floats:
@@ -72,7 +72,7 @@ def refine(octaves: list[int], whole: bool, cells: int = FINE_CELLS) -> Floats:
     edges: set[float] = set()
     for octave in octaves:
         start, end = _span(octave, whole)
-        edges.update(_equal(start, end, parts, whole))
+        edges.update(equal(start, end, parts, whole))
     return np.array(sorted(edges))
 
 
@@ -82,17 +82,20 @@ def between(low: float, high: float, whole: bool, bins: int | None, cells: int =
     With ``bins``, that many cells of equal width. Without, one cell for each whole number of a small range; else equal
     cells and, of their own, the cells of 0 and of the two bounds, where clamping and counting heap values up.
     """
-    end = _after(high, whole)
+    end = after(high, whole)
     if bins is not None:
-        return np.array(_equal(low, end, bins, whole))
-    edges = set(_equal(low, end, cells, whole))
-    for spike in (low, 0.0, high):
-        if low <= spike <= high:
-            edges.update((spike, _after(spike, whole)))
-    return np.array(sorted(edge for edge in edges if low <= edge <= end))
+        return np.array(equal(low, end, bins, whole))
+    return np.array(sorted({*equal(low, end, cells, whole), *spikes(low, high, whole)}))
 
 
-def _equal(start: float, end: float, parts: int, whole: bool) -> list[float]:
+def spikes(low: float, high: float, whole: bool) -> list[float]:
+    """The edges of the cells of 0 and of both bounds, where clamping and counting heap values up."""
+    end = after(high, whole)
+    edges = {edge for spike in (low, 0.0, high) if low <= spike <= high for edge in (spike, after(spike, whole))}
+    return sorted(edge for edge in edges if low <= edge <= end)
+
+
+def equal(start: float, end: float, parts: int, whole: bool) -> list[float]:
     """Edges of equal parts; whole edges, and no more parts than whole numbers, on a whole-numbers grid."""
     if whole:
         parts = int(min(parts, end - start))

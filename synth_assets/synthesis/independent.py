@@ -7,9 +7,8 @@ from typing import ClassVar, Literal
 
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import NoiseSource
-from synth_assets.synthesis.assembly import assemble, independent_model
+from synth_assets.synthesis.assembly import assemble, compressed_columns, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
-from synth_assets.synthesis.compression import compress
 from synth_assets.synthesis.learning import declared, learn
 from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.table import Rows
@@ -36,5 +35,5 @@ class Independent(Synthesizer):
         known = declared(rows, domain)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         learned = learn(rows, known, allowance, Fraction(1))
-        compressed = [compress(column, target=0) for column in learned.columns]
-        return assemble(self.method, learned, compressed, independent_model(learned, compressed), allowance)
+        compressed = compressed_columns(learned, 0, ())
+        return assemble(self.method, learned, compressed, independent_model(learned, compressed, ()), allowance)

@@ -23,11 +23,13 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
+_LEAST = -1e300
+"""A table of nothing but zeros has no greatest cell."""
 _RADIX = 2**16
 """Keys below this are sorted by their digits, which is faster by far."""
 
 
-def spread(table: Floats, own: Clique, over: Clique) -> Floats:
+def spread(table: NDArray[Any], own: Clique, over: Clique) -> NDArray[Any]:
     """A table over the nodes ``own``, shaped to be broadcast over those of ``over`` (both rising)."""
     shape = iter(table.shape)
     return table.reshape([next(shape) if node in own else 1 for node in over])
@@ -45,7 +47,7 @@ def beliefs(tree: CliqueTree, potentials: Sequence[Floats]) -> tuple[list[Floats
     """The probability table of each clique under log-potentials of the cliques, and the log of the total mass."""
     tables, scales = [], 0.0
     for potential in potentials:
-        top = float(potential.max())
+        top = max(float(potential.max()), _LEAST)
         tables.append(np.exp(potential - top))
         scales += top
     sent: list[Floats] = [np.ones(())] * len(tables)
@@ -128,9 +130,9 @@ def expand(given: Codes, conditional: Floats, rng: np.random.Generator) -> Codes
         conditional = conditional[present]
     totals = np.bincount(given, minlength=len(conditional))
     running = np.cumsum(conditional, axis=1) * totals[:, None]
-    running[:, -1] = totals
+    last = conditional.shape[1] - 1 - np.argmax(conditional[:, ::-1] > 0, axis=1)
+    running = np.where(np.arange(conditional.shape[1]) >= last[:, None], totals[:, None], running)
     steps = np.floor(np.minimum(running, totals[:, None]) + _offsets(len(totals), rng)[:, None]).astype(np.int64)
-    steps[:, -1] = totals
     counts = np.diff(np.minimum(steps, totals[:, None]), axis=1, prepend=0)
     return _dealt(given, np.tile(np.arange(conditional.shape[1]), len(totals)), counts.ravel(), rng)
 
@@ -239,7 +241,7 @@ class Calibrated:
         table = marginal(self.tables[at], self.tree.cliques[at], needed)
         if not separator:
             return table
-        base = spread(marginal(table, needed, separator), separator, needed)
+        base: Floats = spread(marginal(table, needed, separator), separator, needed)
         return np.divide(table, base, out=np.zeros_like(table), where=base > 0)
 
 

@@ -2,7 +2,8 @@
 
 Per column, out of the column's equal share of what this stage may spend:
 
-* declared, or boolean: one noisy histogram of its cells;
+* declared, or boolean: one noisy histogram of its cells, which bounds without ``bins`` cut only as finely as the noise
+  allows;
 * a number, date or timestamp without bounds: three tenths of the share on octaves (see
   :mod:`~synth_assets.synthesis.grids`), the rest on one noisy histogram over a fine grid within those found;
 * anything else: one noisy histogram of the values that occur, of which only those above a threshold become categories
@@ -18,13 +19,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from synth_assets.domain import MAX_CATEGORIES, Column, Domain, as_instant
+from synth_assets.domain import MAX_CATEGORIES, Category, Column, Domain, as_instant
 from synth_assets.errors import DomainError
 from synth_assets.mechanisms import threshold_for
 from synth_assets.storage import literal
 from synth_assets.synthesis.allowance import Allowance
 from synth_assets.synthesis.attributes import Attribute, Categorical, Numeric
-from synth_assets.synthesis.grids import FINE_CELLS, between, octave_count, octaves_of, refine
+from synth_assets.synthesis.grids import FINE_CELLS, between, octave_count, octaves_of, refine, spikes
 from synth_assets.synthesis.marginals import SmallCodes, absent, code_rows, count_one
 from synth_assets.synthesis.schema import Field
 from synth_assets.synthesis.table import Rows
@@ -32,8 +33,8 @@ from synth_assets.synthesis.table import Rows
 OCTAVE_SHARE = Fraction(3, 10)
 COUNT_SHARE = Fraction(1, 50)
 CELL_NOISE = 1.0
-"""Where bounds are found, a column of evenly spread rows has this many standard deviations of noise a cell, or more."""
-MIN_CELLS = 16
+"""A column of evenly spread rows has this many standard deviations of noise a cell, or more, unless it has ``bins``."""
+MIN_CELLS = 8
 FALSE_OCTAVE = 0.01
 """The probability that noise alone makes an octave stand out, per column."""
 
@@ -82,7 +83,9 @@ def learn(rows: Rows, known: list[Attribute | None], allowance: Allowance, share
     strangers = [i for i, f in enumerate(rows.fields) if known[i] is None and not f.ordered]
     for i in strangers:
         found[i] = find_categories(rows, i, allowance, each, Fraction(1, len(strangers)))
-    resolved = [found[i].attribute if i in found else a for i, a in enumerate(known)]
+    fine = _affordable_cells(total, allowance.variance(each))
+    wanted = [a.coarser(fine) if isinstance(a, Numeric) else a for a in known]
+    resolved = [found[i].attribute if i in found else a for i, a in enumerate(wanted)]
     scaled = [i for i, attribute in enumerate(resolved) if attribute is None]
     cells = _affordable_cells(total, allowance.variance(each * (1 - OCTAVE_SHARE)))
     octaves = dict(zip(scaled, _octaves(rows, scaled, allowance, each * OCTAVE_SHARE, cells), strict=True))
@@ -132,16 +135,22 @@ def _with_other(measured: Measured, total: float, variance: float) -> Measured:
 # ------------------------------------------------------------------------------------------------ what is declared
 def _declared(rows: Rows, field: Field, column: Column) -> Attribute | None:
     if column.bounds is not None:
-        return Numeric(field=field, edges=tuple(_declared_edges(field, column)))
+        first, last = declared_steps(field, column)
+        edges = tuple(between(first, last, field.whole, column.bins))
+        pinned = edges if column.bins else tuple(spikes(first, last, field.whole))
+        return Numeric(field=field, edges=edges, pinned=pinned)
     if field.kind == "boolean":
         return Categorical(field=field, values=("false", "true"), has_other=False)
     if column.categories is not None:
-        texts = ["true" if v is True else "false" if v is False else str(v) for v in column.categories]
-        return Categorical(field=field, values=_canonical(rows, field, texts))
+        return Categorical(field=field, values=written(rows, field, column.categories))
     return None
 
 
-def _declared_edges(field: Field, column: Column) -> Floats:
+def declared_steps(field: Field, column: Column) -> tuple[float, float]:
+    """The least and the greatest step of the grid within declared bounds.
+
+    Raises DomainError where the bounds do not suit the column's type.
+    """
     low, high = column.bounds or (0, 0)
     instants = as_instant(low), as_instant(high)
     dated = field.kind in ("date", "timestamp")
@@ -157,21 +166,22 @@ def _declared_edges(field: Field, column: Column) -> Floats:
             raise DomainError(
                 f"column {field.name}: there is no value of type {field.type} within its bounds; widen them"
             )
-    return between(first, last, field.whole, column.bins)
+    return first, last
 
 
-def _canonical(rows: Rows, field: Field, texts: list[str]) -> tuple[str, ...]:
-    """The categories as DuckDB writes values of the column's type, each once."""
+def written(rows: Rows, field: Field, values: tuple[Category, ...]) -> tuple[str, ...]:
+    """Categories as DuckDB writes values of the column's type, each once."""
+    texts = ["true" if v is True else "false" if v is False else str(v) for v in values]
     kind = "VARCHAR" if field.kind == "text" else field.type
     listed = ", ".join(f"({i}, {literal(text)})" for i, text in enumerate(texts))
     query = f"SELECT CAST(TRY_CAST(v AS {kind}) AS VARCHAR) FROM (VALUES {listed}) AS t(i, v) ORDER BY i"
-    written = [row[0] for row in rows.query(query).fetchall()]
-    wrong = [text for text, value in zip(texts, written, strict=True) if value is None]
+    cast = [row[0] for row in rows.query(query).fetchall()]
+    wrong = [text for text, value in zip(texts, cast, strict=True) if value is None]
     if wrong:
         raise DomainError(
             f"column {field.name} is of type {field.type}: the category '{wrong[0]}' is not; correct `categories`"
         )
-    return tuple(dict.fromkeys(written))
+    return tuple(dict.fromkeys(cast))
 
 
 # ------------------------------------------------------------------------------------------------ what is found

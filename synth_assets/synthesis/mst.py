@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import Integers, NoiseSource
 from synth_assets.synthesis.allowance import Allowance
-from synth_assets.synthesis.assembly import assemble, independent_model
+from synth_assets.synthesis.assembly import assemble, compressed_columns, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
-from synth_assets.synthesis.compression import Compressed, compress
+from synth_assets.synthesis.compression import Compressed
 from synth_assets.synthesis.estimation import Noisy
-from synth_assets.synthesis.learning import declared, learn
+from synth_assets.synthesis.learning import learn
 from synth_assets.synthesis.marginals import MAX_CELLS
 from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.selection import Table, score
 from synth_assets.synthesis.table import Rows
+from synth_assets.synthesis.zeros import Zeros, barred_cells, declared_without
 
 SINGLES = Fraction(3, 10)
 SINGLES_UNDECLARED = Fraction(4, 10)
@@ -38,6 +39,8 @@ GROUP_NOISE = 8.0
 """A group of cells holds about this many standard deviations of a pair's noise, at least."""
 EVENED = 0.5
 """The part of a measurement's raw noise that is expected to be left after the fit, which evens it out."""
+TREE_PULL = 0.1
+"""The pull of the fit towards independence; a tree, whose pairs hardly contradict each other, needs little."""
 
 Floats = NDArray[np.float64]
 Edge = tuple[int, int]
@@ -49,26 +52,32 @@ class MST(Synthesizer):
     Of the budget (rho, or epsilon where ``delta`` is 0) three tenths measure single columns, four where categories
     have to be found; a twentieth chooses the tree, and the rest measures its pairs, more of it those of more cells. A
     table of one column spends all on that.
+
+    Attributes:
+        zeros: combinations of declared values that cannot occur; see :mod:`~synth_assets.synthesis.zeros`.
     """
 
     guarantee: ClassVar[Guarantee] = "differential_privacy"
     method: Literal["mst"] = "mst"
     epsilon: Epsilon
     delta: Delta = 1e-9
+    zeros: Zeros = ()
 
     def cost(self) -> tuple[float, float]:
         """Its parameters."""
         return self.epsilon, self.delta
 
     def _fit(self, rows: Rows, domain: Domain, source: NoiseSource, rows_per_unit: int) -> Model:
-        known = declared(rows, domain)
+        known = declared_without(rows, domain, self.zeros)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         links = len(known) - 1
         singles = SINGLES_UNDECLARED if allowance.hides_categories else SINGLES
         learned = learn(rows, known, allowance, singles if links else Fraction(1))
         noise = allowance.variance(_each(allowance, links)) ** 0.5 if links else 0.0
-        compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
-        estimate = independent_model(learned, compressed)
+        barred = barred_cells(rows, self.zeros, learned.columns)
+        compressed = compressed_columns(learned, GROUP_NOISE * noise, barred)
+        estimate = independent_model(learned, compressed, barred)
+        estimate.pull = TREE_PULL
         for noisy in _measure_tree(Table(learned, compressed), compressed, learned.total, allowance):
             estimate.add(noisy)
         return assemble(self.method, learned, compressed, estimate, allowance)

@@ -17,16 +17,16 @@ from pydantic import Field as Setting
 from synth_assets.domain import Domain
 from synth_assets.mechanisms import NoiseSource
 from synth_assets.synthesis.allowance import Allowance
-from synth_assets.synthesis.assembly import assemble, independent_model
+from synth_assets.synthesis.assembly import assemble, compressed_columns, independent_model
 from synth_assets.synthesis.base import Delta, Epsilon, Guarantee, Synthesizer, allowance_for
 from synth_assets.synthesis.cliques import Clique
-from synth_assets.synthesis.compression import compress
 from synth_assets.synthesis.estimation import Estimate
-from synth_assets.synthesis.learning import declared, learn
+from synth_assets.synthesis.learning import learn
 from synth_assets.synthesis.model import Model
 from synth_assets.synthesis.rounds import TOLERANCE, cells_of, first_deviation, fitting, take_round
 from synth_assets.synthesis.selection import Table
 from synth_assets.synthesis.table import Rows
+from synth_assets.synthesis.zeros import Zeros, barred_cells, declared_without
 
 SINGLES = Fraction(3, 10)
 GROUP_NOISE = 8.0
@@ -43,6 +43,7 @@ class PrivBayes(Synthesizer):
     Attributes:
         degree: how many parents a column has at the most.
         model_size: the most megabytes that the model's tables may take; time grows with them.
+        zeros: combinations of declared values that cannot occur; see :mod:`~synth_assets.synthesis.zeros`.
     """
 
     guarantee: ClassVar[Guarantee] = "differential_privacy"
@@ -51,19 +52,21 @@ class PrivBayes(Synthesizer):
     delta: Delta = 1e-9
     degree: int = Setting(default=2, ge=1, le=4)
     model_size: float = Setting(default=2.0, gt=0, le=4096)
+    zeros: Zeros = ()
 
     def cost(self) -> tuple[float, float]:
         """Its parameters."""
         return self.epsilon, self.delta
 
     def _fit(self, rows: Rows, domain: Domain, source: NoiseSource, rows_per_unit: int) -> Model:
-        known = declared(rows, domain)
+        known = declared_without(rows, domain, self.zeros)
         allowance = allowance_for(self.cost(), rows, known, source, rows_per_unit)
         links = len(known) - 1
         learned = learn(rows, known, allowance, SINGLES if links else Fraction(1))
         noise = first_deviation(allowance, allowance.left / links) if links else 0.0
-        compressed = [compress(column, GROUP_NOISE * noise) for column in learned.columns]
-        estimate = independent_model(learned, compressed)
+        barred = barred_cells(rows, self.zeros, learned.columns)
+        compressed = compressed_columns(learned, GROUP_NOISE * noise, barred)
+        estimate = independent_model(learned, compressed, barred)
         self._grow(Table(learned, compressed), estimate, allowance)
         return assemble(self.method, learned, compressed, estimate, allowance)
 

@@ -37,7 +37,7 @@ def fitting(estimate: Estimate, table: Table, candidates: Iterable[Clique], most
 
     Those that the model holds already cost nothing.
     """
-    tree, groups = estimate.tree, [noisy.nodes for noisy in estimate.measured]
+    tree, groups = estimate.tree, estimate.groups
     return [
         nodes
         for nodes in candidates

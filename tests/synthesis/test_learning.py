@@ -193,3 +193,19 @@ def test_nan_and_infinity_are_missing() -> None:
     assert learned.columns[0].counts[-1] == pytest.approx(300)
     as_categories = _learn(table, Domain.from_spec({"x": {"categories": [1.0, 2.5]}}))
     assert as_categories.columns[0].counts.tolist() == [100, 0, 200, 100]
+
+
+def test_declared_bounds_are_cut_as_finely_as_the_noise_allows() -> None:
+    """1,000 rows and noise of 50 make 20, so 16 cells; 0 and both bounds keep cells of their own; `bins` stay."""
+    frame = pd.DataFrame({"x": np.arange(1000), "y": np.arange(1000)})
+    domain = Domain.from_spec({"x": {"bounds": [-1, 999]}, "y": {"bounds": [0, 999], "bins": 100}})
+    model = Independent(epsilon=0.0577, delta=0).fit(frame, domain, rng=NoNoise())
+    x, y = model.attributes
+    assert isinstance(x, Numeric)
+    assert isinstance(y, Numeric)
+    assert len(y.edges) == 101
+    assert {-1, 0, 1, 999, 1000} <= set(x.edges)
+    assert 16 <= len(x.edges) - 1 <= 16 + 5
+    precise = MST(epsilon=100).fit(frame, domain).attributes[0]
+    assert isinstance(precise, Numeric)
+    assert len(precise.edges) > 400

@@ -30,11 +30,11 @@ from synth_assets.evaluation import (
     worst_of,
 )
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.products import figure_rows, fitted_rows
-from synth_assets.release import attach_staged, require_current
+from synth_assets.products import figure_rows, fitted_rows, own_rows
+from synth_assets.release import attach_staged, lend_keys, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Learned, render_review, review_figures, true_figures
-from synth_assets.storage import get_meta, literal, quote
+from synth_assets.storage import columns_of, get_meta, literal, quote
 from synth_assets.synthesis.buckets import COMBINATION
 
 REPORT = ("report.html", "report.json", "scores.png")
@@ -86,6 +86,7 @@ def _certify(
     """Evaluate, keep the report, write the certificate; ``release`` is the product's name, release and digest."""
     name, release_id, digest = release
     platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
+    lend_keys(platform, con, platform.spec.product(name)[0])
     facts = {
         "product": name,
         "source": product.source,
@@ -159,11 +160,12 @@ def _measure(
     judged = [column for column in policy if column.role != "direct_identifier"] or policy
     columns = [column.name for column in judged]
     rows = f"(SELECT {', '.join(quote(column) for column in columns)} FROM {staged[0]})"
-    kinds = {row[0]: row[1] for row in con.execute("DESCRIBE d.data").fetchall()}
+    alias = own_rows(con, judged) if product.kind in {"rows", "anonymize"} else "d"
+    kinds = dict(columns_of(con, f"{alias}.data"))
     evaluation = evaluate(
         con,
-        real=fitted_rows([*columns, "__unit"]),
-        control=fitted_rows([*columns, "__unit"], control=True),
+        real=fitted_rows([*columns, "__unit"], alias=alias),
+        control=fitted_rows([*columns, "__unit"], control=True, alias=alias),
         synthetic=rows,
         columns=[(column, kinds[column]) for column in columns],
         target=product.target if product.target in columns else None,
@@ -174,7 +176,8 @@ def _measure(
         seed=staged[1],
         limits=Limits(effort=Effort(alarms=alarms)),
     )
-    html, document = render_report(evaluation, con, fitted_rows(columns), rows, title=facts["product"], facts=facts)
+    real = fitted_rows(columns, alias=alias)
+    html, document = render_report(evaluation, con, real, rows, title=facts["product"], facts=facts)
     return evaluation, html, document
 
 

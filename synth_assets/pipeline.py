@@ -261,6 +261,8 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
             "settings": raw["settings"],
             "people": None if source.people is None else get_meta(con, "people")["snapshot_id"],
             "policy": [column.model_dump(mode="json") for column in policy],
+            "unit": source.unit,
+            "identities": {column.name: column.identity for column in result.columns if column.identity is not None},
             "data_dependent": [column.name for column in result.columns if not column.fixed_rule],
         }
         put_meta(con, facts)
@@ -294,7 +296,7 @@ def read_treated(platform: Platform, source: Source) -> dict[str, Any]:
     """
     facts = read_meta(platform.warehouse, f"deidentified/{source.name}")
     policy = [column.model_dump(mode="json") for column in current_policy(platform.warehouse, source)]
-    if facts["policy"] != policy or facts["settings"] != _settings(source):
+    if facts["policy"] != policy or facts["settings"] != _settings(source) or "identities" not in facts:
         raise SourceError(
             f"the spec's decisions on source {source.name} have changed since deidentified/{source.name} was made; "
             f"materialize it again with `--select '+deidentified/{source.name}'`"

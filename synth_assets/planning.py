@@ -16,7 +16,7 @@ from synth_assets.accounting.budget import NOTHING, Total, exact
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError
 from synth_assets.pipeline import current_policy
-from synth_assets.release import identify_release, product_policy
+from synth_assets.release import identify_release, invents, product_policy
 from synth_assets.spec import Consumer, Product, Source, Spec
 from synth_assets.storage import Warehouse
 
@@ -27,7 +27,8 @@ class PlannedRelease:
 
     ``cached`` says that the release of the last snapshot is stored and costs nothing; ``left_out`` are its columns
     that nobody has decided on or that are suppressed; ``problem`` is why it would be refused; ``tables`` counts what a
-    new release without a formal guarantee adds to its source's heuristic tables.
+    new release without a formal guarantee adds to its source's heuristic tables; ``joins`` are the consumers whose
+    tables can be joined with this one by its fakes and pseudonyms, as the spec gives them one key.
     """
 
     asset: str
@@ -40,6 +41,7 @@ class PlannedRelease:
     left_out: tuple[str, ...] = ()
     problem: str = ""
     tables: int = 0
+    joins: tuple[str, ...] = ()
 
 
 def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: datetime) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: 
     releases = [_release(spec, warehouse, ledger, consumer, product) for consumer, product in spec.products()]
     sources = [_source(spec, source, releases, ledger, start) for source in spec.sources if source.budget]
     return {
-        "releases": [{**asdict(r), "left_out": list(r.left_out)} for r in releases],
+        "releases": [{**asdict(r), "left_out": list(r.left_out), "joins": list(r.joins)} for r in releases],
         "sources": sources,
         "heuristic": [
             row for source in spec.sources if any((row := _heuristic(source, releases, ledger))[n] for n in _COUNTS)
@@ -111,6 +113,7 @@ def _release(
     source = spec.source(product.source)
     cached, problem = False, ""
     left_out: tuple[str, ...] = ()
+    shared = tuple(spec.sharing(consumer)) if product.kind in {"rows", "anonymize"} else ()
     policy = _policy(source, warehouse)
     if policy is not None and ledger is not None:
         try:
@@ -119,13 +122,14 @@ def _release(
             problem = str(error)
         else:
             names = {column.name for column in kept}
+            shared = shared if invents(product, kept) else ()
             left_out = tuple(column for column in product.columns if column not in names)
             snapshot = ledger.latest_snapshot(source.name)
             listed = ledger.latest_snapshot(source.people) if source.people else None
             people = listed.snapshot_id if listed else None
             cached = snapshot is not None and (
                 ledger.find_release(
-                    identify_release(source, product, kept, (snapshot.snapshot_id, people)),
+                    identify_release(source, consumer, product, kept, (snapshot.snapshot_id, people)),
                     f"published/{consumer.name}/{product.name}",
                 )
                 is not None
@@ -143,6 +147,7 @@ def _release(
         left_out=left_out,
         problem=problem,
         tables=product.tables(len(product.columns) - len(left_out)) if counted else 0,
+        joins=shared,
     )
 
 

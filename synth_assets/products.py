@@ -8,18 +8,18 @@ release is, what it costs, whether it was made before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from synth_assets.anonymity import AnonymizedColumn, anonymize, withhold_rare
-from synth_assets.deidentification import Generalize, TreatedColumn
+from synth_assets.deidentification import KNOWN_GENDER, Fake, Generalize, Keep, TreatedColumn, deidentify
 from synth_assets.domain import Domain, as_instant
 from synth_assets.errors import PublicationRefused, SourceError
 from synth_assets.spec import Product, Source
 from synth_assets.statistics import Statistics, check_figures
-from synth_assets.storage import ROW, columns_of, literal, quote, whole_row
+from synth_assets.storage import ROW, columns_of, get_meta, literal, quote, whole_row
 from synth_assets.synthesis import Diffix, Model
 from synth_assets.synthesis.buckets import COMBINATION, BucketModel, label_combination
 
@@ -32,6 +32,7 @@ def make_table(
 ) -> dict[str, Any]:
     """Make ``out.data`` of the treated rows in ``d.data``, and return what the method says of it.
 
+    ``con`` has the consumer's keys for fakes and pseudonyms.
     ``salt`` is what the noise of ``diffix`` sticks to.
     """
     if product.synthesizer is not None:
@@ -77,6 +78,41 @@ def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False
         f"(SELECT {chosen} FROM d.data AS {ROW} WHERE {kept} QUALIFY row_number() OVER (PARTITION BY __unit "
         f"ORDER BY keyed_int('bound', {whole_row()})) <= {rows_per_unit})"
     )
+
+
+INVENTED = frozenset({"fake", "pseudonymize"})
+"""Treatments whose values stand for a person or a value in the tables of one consumer, and in no other's."""
+
+
+def own_rows(con: duckdb.DuckDBPyConnection, policy: Sequence[TreatedColumn], chosen: str = "TRUE") -> str:
+    """Make the treated rows that meet ``chosen`` anew, with fakes and pseudonyms under the keys of ``con``.
+
+    What is invented already stands for the same people and values as before and gets their name among this consumer's.
+    Columns that follow from others of the source (a maiden name from the last name) need these beside them.
+
+    Returns:
+        The alias of the database that holds them as ``data``; ``d`` where ``policy`` has no such column.
+    """
+    names = {column.name for column in policy}
+    if not any(column.treatment.kind in INVENTED for column in policy):
+        return "d"
+    facts, kinds = get_meta(con, "d"), dict(columns_of(con, "d.data"))
+    columns = []
+    for column in (TreatedColumn.model_validate(known) for known in facts["policy"]):
+        treatment = column.treatment
+        if column.name not in names and not isinstance(treatment, Fake):
+            continue
+        if isinstance(treatment, Fake):
+            treatment = treatment.model_copy(update={"identity": facts["identities"][column.name]})
+        again = treatment if treatment.kind in INVENTED else Keep()
+        unique = column.unique and column.name in names
+        own = {"treatment": again, "data_type": kinds[column.name], "unique": unique}
+        columns.append(column.model_copy(update=own))
+    con.execute("ATTACH IF NOT EXISTS ':memory:' AS own")
+    female = KNOWN_GENDER if KNOWN_GENDER in kinds else None
+    rows = f"(SELECT * FROM d.data WHERE {chosen})"
+    deidentify(con, rows, columns, "own.data", unit=facts["unit"], female=female)
+    return "own"
 
 
 def _synthesize(
@@ -205,21 +241,22 @@ def _anonymize(
         )
         for column in policy
     ]
-    fitted = fitted_rows([*(column.name for column in policy), "__unit"])
+    alias = own_rows(con, policy, "NOT __control")
+    fitted = fitted_rows([*(column.name for column in policy), "__unit"], alias=alias)
     rows = withhold_rare(con, fitted, columns, product.anonymize.k)
     result = anonymize(con, rows, columns, product.anonymize, "out.data")
     return result.model_dump(mode="json")
 
 
-def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], least: int) -> str:
-    """SQL for the fitted rows, with text that fewer than ``least`` units hold withheld.
+def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], least: int, alias: str = "d") -> str:
+    """SQL for the fitted rows of ``alias``, with text that fewer than ``least`` fitted units hold withheld.
 
     A word that one person alone has (a misspelt occupation, a rare diagnosis) would name its owner in real rows,
     whatever else was generalized. Fakes and pseudonyms are unique by design and stand for no word of the source.
     """
     rows = fitted_rows([*(column.name for column in policy), "__unit"])
     kinds = dict(columns_of(con, rows))
-    invented = {column.name for column in policy if column.treatment.kind in {"fake", "pseudonymize"}}
+    invented = {column.name for column in policy if column.treatment.kind in INVENTED}
     chosen = []
     for index, column in enumerate(column.name for column in policy):
         name = quote(column)
@@ -231,7 +268,9 @@ def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn
             f" GROUP BY {name} HAVING count(DISTINCT __unit) >= {least}"
         )
         chosen.append(f"CASE WHEN {name} IN (SELECT word FROM common_{index}) THEN {name} END AS {name}")
-    return f"(SELECT {', '.join(chosen)}, __unit FROM {rows})"
+    return (
+        f"(SELECT {', '.join(chosen)}, __unit FROM {fitted_rows([*(c.name for c in policy), '__unit'], alias=alias)})"
+    )
 
 
 def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[TreatedColumn]) -> dict[str, Any]:
@@ -239,21 +278,23 @@ def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[Tr
     if product.rows is None:
         raise SourceError(f"product {product.name} has no `rows`")
     chosen = ", ".join(quote(column.name) for column in policy)
+    drawn = f"keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < {product.rows.share!r}"
+    alias = own_rows(con, policy, f"NOT __control AND {drawn}")
     con.execute(
-        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare)} AS {ROW}"
-        " WHERE keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < ?"
-        f" ORDER BY keyed_int('shuffle', {whole_row()})",
-        [product.rows.share],
+        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare, alias)}"
+        f" AS {ROW} WHERE {drawn} ORDER BY keyed_int('shuffle', {whole_row()})"
     )
     return {"share": product.rows.share}
 
 
 __all__ = [
+    "INVENTED",
     "bounded_rows",
     "check_declarations",
     "declared_domain",
     "figure_rows",
     "fitted_rows",
     "make_table",
+    "own_rows",
     "without_rare_text",
 ]

@@ -20,7 +20,7 @@ from synth_assets.certification import find_certificate
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
-from synth_assets.release import RELATION, attach_staged, require_current
+from synth_assets.release import RELATION, attach_staged, invents, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.storage import columns_of, literal, quote, sync_replace, table_digest
 from synth_assets.synthesis.buckets import COMBINATION
@@ -232,6 +232,8 @@ def data_card(
     }
     if combinations := meta["made"].get("combinations"):
         card["combinations"] = combinations
+    if invents(product, policy):
+        card["key"] = {"name": consumer.key or "own", "shared_with": platform.spec.sharing(consumer)}
     if product.guarantee == "differential_privacy":
         epsilon, delta = product.cost()
         card["privacy"] = {

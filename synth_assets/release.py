@@ -18,10 +18,10 @@ from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
-from synth_assets.products import check_declarations, make_table
+from synth_assets.products import INVENTED, check_declarations, make_table
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import group_names
-from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, table_digest
+from synth_assets.storage import Warehouse, columns_of, get_meta, install_keys, put_meta, table_digest
 from synth_assets.synthesis.buckets import COMBINATION
 
 RELATION = "add or remove all rows of one unit"
@@ -41,14 +41,14 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         facts = read_treated(platform, source)
         policy = product_policy(product, source, facts["policy"])
         _require_fixed_rules(product, policy, facts["data_dependent"])
-        release_id = identify_release(source, product, policy, (facts["snapshot_id"], facts["people"]))
+        release_id = identify_release(source, consumer, product, policy, (facts["snapshot_id"], facts["people"]))
         charged = (0.0, 0.0)
         cached = _take_up(platform, name, release_id)
         if not cached:
             _check_declarations(platform, source, product, policy)
             charged = product.cost()
             charge_id = _charge(platform, consumer, product, policy, release_id)
-            digest = _make(platform, name, source, product, policy, release_id, charge_id)
+            digest = _make(platform, consumer, product, policy, release_id, charge_id)
             platform.ledger.complete(charge_id, digest, release_id=release_id)
         _point(platform, name, release_id)
     return _describe(platform, name, source, product, policy, release_id, charged, cached)
@@ -98,8 +98,22 @@ def _require_fixed_rules(product: Product, policy: list[TreatedColumn], data_dep
         )
 
 
+def invents(product: Product, policy: list[TreatedColumn]) -> bool:
+    """Whether a product shows fakes or pseudonyms, which the consumer's key decides."""
+    return product.kind in {"rows", "anonymize"} and any(column.treatment.kind in INVENTED for column in policy)
+
+
+def lend_keys(platform: Platform, con: duckdb.DuckDBPyConnection, consumer: Consumer) -> None:
+    """Let fakes and pseudonyms that ``con`` makes from here on be the consumer's."""
+    install_keys(con, platform.warehouse.key(consumer.key_label), ("fake", "pseudonym"))
+
+
 def identify_release(
-    source: Source, product: Product, policy: list[TreatedColumn], snapshots: tuple[str, str | None]
+    source: Source,
+    consumer: Consumer,
+    product: Product,
+    policy: list[TreatedColumn],
+    snapshots: tuple[str, str | None],
 ) -> str:
     """The identity of a release: equal exactly when its table would be made from the same things in the same way.
 
@@ -108,6 +122,8 @@ def identify_release(
     how = product.model_dump(mode="json", include={"synthesizer", "anonymize", "rows", "size", "target"})
     if product.statistics is not None:
         how["statistics"] = product.statistics.model_dump(mode="json")
+    if invents(product, policy):
+        how["key"] = consumer.key_label
     rules = [column.model_dump(mode="json") for column in policy]
     domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
     rows = source.model_dump(mode="json", include={"unit", "control", "max_rows_per_unit", "suppress_records"})
@@ -192,16 +208,17 @@ def _event(source: Source, product: Product, policy: list[TreatedColumn]) -> Eve
 
 def _make(
     platform: Platform,
-    name: str,
-    source: Source,
+    consumer: Consumer,
     product: Product,
     policy: list[TreatedColumn],
     release_id: str,
     charge_id: int,
 ) -> str:
     """Write the release's table and return its digest."""
-    with platform.warehouse.write(release_key(name, release_id)) as con:
+    source = platform.spec.source(product.source)
+    with platform.warehouse.write(release_key(f"{consumer.name}/{product.name}", release_id)) as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        lend_keys(platform, con, consumer)
         made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
         digest = table_digest(con, "out.data")
         facts = {"release_id": release_id, "charge_id": charge_id, "digest": digest, "made": made}
@@ -239,11 +256,11 @@ def require_current(platform: Platform, name: str, product: Product) -> tuple[st
     Raises:
         SourceError: nothing was staged yet, or it was made of another snapshot or by other parameters.
     """
-    source = platform.spec.source(product.source)
+    source, consumer = platform.spec.source(product.source), platform.spec.product(name)[0]
     facts = read_treated(platform, source)
     policy = product_policy(product, source, facts["policy"])
     release_id = current_release(platform.warehouse, name)
-    if identify_release(source, product, policy, (facts["snapshot_id"], facts["people"])) != release_id:
+    if identify_release(source, consumer, product, policy, (facts["snapshot_id"], facts["people"])) != release_id:
         raise SourceError(
             f"staged/{name} was made of another snapshot or by other parameters than the spec has now; materialize "
             f"staged/{name} again"
@@ -299,6 +316,8 @@ __all__ = [
     "attach_staged",
     "current_release",
     "identify_release",
+    "invents",
+    "lend_keys",
     "product_policy",
     "release_key",
     "require_current",

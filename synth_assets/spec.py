@@ -241,13 +241,25 @@ def _aimed(synthesizer: AnySynthesizer, target: str) -> AnySynthesizer:
 
 
 class Consumer(_Block):
-    """A downstream team and its products; ``budget`` is its share of the sources' ceilings."""
+    """A downstream team and its products.
+
+    Attributes:
+        budget: its share of the sources' ceilings.
+        key: consumers that name the same key get the same pseudonyms and fakes, and can join their tables; without one
+            a consumer has a key of its own.
+    """
 
     name: Name
     owner: str | None = None
     budget: Share | None = None
+    key: Name | None = None
     products: tuple[Product, ...] = ()
     description: str | None = None
+
+    @property
+    def key_label(self) -> str:
+        """What its key is derived by; no name of a shared key is that of a consumer's own."""
+        return f"consumer/own/{self.name}" if self.key is None else f"consumer/shared/{self.key}"
 
 
 class Spec(_Block):
@@ -299,6 +311,11 @@ class Spec(_Block):
         for consumer in self.consumers:
             for product in consumer.products:
                 yield consumer, product
+
+    def sharing(self, consumer: Consumer) -> list[str]:
+        """The other consumers that have the same key, and so the same pseudonyms and fakes."""
+        others = (other for other in self.consumers if other.name != consumer.name)
+        return [other.name for other in others if other.key_label == consumer.key_label]
 
     def product(self, key: str) -> tuple[Consumer, Product]:
         """The product ``consumer/product``.

@@ -3,8 +3,8 @@
 What belongs here: putting the rules, fakes and pseudonyms of a table's columns together, and checking that different
 identities stayed different. What does not: the treatments' own SQL, or deciding which treatment a column gets.
 
-Replacing names by Faker's is pseudonymization, not anonymization: the same person keeps the same fakes in every table
-of the warehouse, and how often a value occurs remains to be seen.
+Replacing names by Faker's is pseudonymization, not anonymization: under one key the same person keeps the same fakes in
+every table, and how often a value occurs remains to be seen.
 """
 
 from __future__ import annotations
@@ -259,8 +259,17 @@ class _Job:
 
     @property
     def unique(self) -> list[FakedColumn]:
-        """The columns of which all rows must be looked at, so that no two identities get one fake."""
-        return [f for f in self.faked if self.columns[f.index].unique and f.fake.fake not in WIDE]
+        """The columns of which all rows must be looked at, so that no two identities get one fake.
+
+        The parts of a person's name are not among them: they agree with the full name, which people share.
+        """
+        return [
+            f
+            for f in self.faked
+            if self.columns[f.index].unique
+            and f.fake.fake not in WIDE
+            and not (f.by_unit and f.fake.fake in {"first_name", "middle_name", "last_name"})
+        ]
 
     def _kept_number(self, faked: FakedColumn) -> str:
         longest = max(len(column.name) for column in self.columns)

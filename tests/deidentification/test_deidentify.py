@@ -207,10 +207,11 @@ def test_values_may_fill_all_places(
     columns = [column("id", "keep", data_type="BIGINT"), column("v", fake, unique=True)]
     for name, rows in (("t_rising", "many"), ("t_falling", "(SELECT * FROM many ORDER BY id DESC)")):
         result = deidentify(con, rows, columns, name, unit=unit)
-    assert one(con, "SELECT count(DISTINCT v) FROM t_rising") == count
+    parts = unit is not None and kind in {"first_name", "last_name"}  # of a person: they follow the full name
+    assert (one(con, "SELECT count(DISTINCT v) FROM t_rising") == count) is not parts
     assert one(con, "SELECT count(*) FROM t_rising AS a JOIN t_falling AS b USING (id) WHERE a.v = b.v") == count
     assert one(con, f"SELECT count(*) FROM t_rising WHERE NOT regexp_full_match(v, '{form}')") == 0
-    assert 0 < result.columns[1].redrawn < count
+    assert result.columns[1].redrawn == 0 if parts else 0 < result.columns[1].redrawn < count
     assert [row[0] for row in con.execute("DESCRIBE t_rising").fetchall()[:4]] == ["id", "v", "__unit", "__control"]
 
 

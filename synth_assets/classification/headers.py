@@ -1,19 +1,26 @@
-"""What a column's name says: whole words of a multilingual dictionary, weighted by how much of the name they cover."""
+"""What a column's name says: words in nine languages, in full or in short, weighed by how much of the name they cover.
+
+A name is cut into words, glued words into their parts, and each is read as itself, as its English meaning and as its
+kind (a person, a thing, an event). A phrase of the dictionary is found where all its words are, in any order.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from synth_assets.classification.dictionary import FILLERS
 from synth_assets.classification.dictionary import PHRASES as _TEXTS
-from synth_assets.classification.vocabulary import DIRECT, EntityType
+from synth_assets.classification.lexicon import KINDS, MEANINGS, PREFIXES
+from synth_assets.classification.vocabulary import DIRECT, QUASI, SENSITIVE, EntityType
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _FOLDS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "æ": "ae", "œ": "oe"})
 _FILLER_WEIGHT = 0.25
+_PERSON_WEIGHT = 0.4
 _DIGIT_WEIGHT = 0.1
 
 _COUNTING = frozenset(
@@ -21,8 +28,11 @@ _COUNTING = frozenset(
 )
 _ABOUT = frozenset(
     {"type", "flag", "verified", "status", "count", "promotion", "kind", "category", "preference", "consent", "optin"}
-    | {"provider", "length", "valid", "confirmed", "domain", "score", "attempts"}
+    | {"provider", "length", "valid", "confirmed", "domain", "score", "attempts", "rating", "bounced", "format", "yn"}
 )
+_LINKS = ("", "s", "n", "en", "es", "er", "e", "i", "o")
+_ENDINGS = frozenset({"id", "nr", "no", "dt", "nm", "cd", "yn", "ip"})
+_WHOLE = frozenset({"valid", "paid", "grid", "solid", "liquid", "rapid", "covid", "hybrid", "android", "kid", "bid"})
 
 
 @dataclass(frozen=True)
@@ -45,54 +55,187 @@ def words(header: str) -> tuple[str, ...]:
     >>> words("NationalIDNumber"), words("Straße_Nr"), words("płeć klienta")
     (('national', 'id', 'number'), ('strasse', 'nr'), ('plec', 'klienta'))
     """
-    folded = unicodedata.normalize("NFKD", header.translate(_FOLDS))
-    plain = "".join(letter for letter in folded if not unicodedata.combining(letter))
-    return tuple(word.lower() for word in _WORD.findall(plain))
+    return tuple(word.lower() for word in _WORD.findall(_fold(header)))
 
 
-PHRASES: dict[tuple[str, ...], EntityType] = {words(text): entity for text, entity in _TEXTS.items()}
-_LONGEST = max(len(phrase) for phrase in PHRASES)
+def _fold(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", text.translate(_FOLDS))
+    return "".join(letter for letter in folded if not unicodedata.combining(letter))
+
+
+def parts(header: str) -> tuple[str, ...]:
+    """The words of a name, with glued ones cut into words that the lexicon knows.
+
+    >>> parts("Geburtsdatum"), parts("usubjid"), parts("mailbox")
+    (('geburtsdatum',), ('usubj', 'id'), ('mailbox',))
+    """
+    return tuple(part for word in words(header) for part in _cut(word))
+
+
+_KIND_NAMES = {"person": "PERSON", "thing": "THING", "event": "EVENT"}
+_FORMS: dict[str, frozenset[str]] = {
+    _fold(word): MEANINGS.get(word, frozenset()) | KINDS.get(word, frozenset())
+    for word in MEANINGS.keys() | KINDS.keys()
+}
+PHRASES: dict[tuple[str, ...], EntityType] = {
+    tuple(_KIND_NAMES.get(word, word) if word in capitals else word for word in words(text)): entity
+    for text, entity in _TEXTS.items()
+    for capitals in [{word.lower() for word in text.split() if word.isupper() and word.isascii()}]
+}
+_CONTAINING: dict[str, list[tuple[str, ...]]] = {}
+for _phrase in PHRASES:
+    _CONTAINING.setdefault(_phrase[0], []).append(_phrase)
+_KNOWN = frozenset(_FORMS) | {word for phrase in PHRASES for word in phrase}
+
+
+@lru_cache(maxsize=8192)
+def _cut(word: str) -> tuple[str, ...]:
+    """A word that nobody knows as known ones, where it can be cut into such without a rest."""
+    if word in _KNOWN or word in FILLERS or word in _WHOLE or word.isdigit():
+        return (word,)
+    return _pieces(word, 4) or (word,)
+
+
+def _pieces(word: str, most: int) -> tuple[str, ...] | None:
+    smallest = 3 if word.isascii() else 1
+    if word in _KNOWN and len(word) >= smallest:
+        return (word,)
+    if most == 1:
+        return None
+    for length in range(len(word) - 1, smallest - 1, -1):
+        head, rest = word[:length], word[length:]
+        if head not in _KNOWN:
+            continue
+        if rest in _ENDINGS:
+            return (head, rest)
+        for link in _LINKS if word.isascii() else ("",):
+            if rest.startswith(link) and (tail := _pieces(rest[len(link) :], most - 1)) and _long(head, *tail):
+                return (head, *tail)
+    return None
+
+
+def _long(*pieces: str) -> bool:
+    """Whether pieces are long enough for a word to be cut there: `st-age` and `cover-age` are no ages."""
+    if not pieces[0].isascii():
+        return True
+    return pieces[-1] not in {"age", "ate", "ion", "ing", "ant", "act", "art", "ist"} and sum(
+        map(len, pieces)
+    ) >= 3.5 * len(pieces)
+
+
+@cache
+def _forms(word: str) -> frozenset[str]:
+    """What a word may be read as: itself, its singular, its English meanings, its kind."""
+    found = {word, *_FORMS.get(word, ())}
+    if len(word) > 3 and word.endswith("s"):
+        found |= {word[:-1], *_FORMS.get(word[:-1], ())}
+    if len(found) == 1 and word not in _KNOWN and len(word) >= 4:
+        meanings = {
+            _FORMS.get(known) or frozenset({known})
+            for known in _KNOWN
+            if known.startswith(word) and len(known) < 2.5 * len(word)
+        }
+        if len(meanings) == 1:
+            found |= next(iter(meanings))
+    return frozenset(found)
+
+
+def kinds(word: str) -> frozenset[str]:
+    """Whether a word is a noun for a PERSON, a THING or an EVENT."""
+    return _forms(word) & {"PERSON", "THING", "EVENT"}
+
+
+@dataclass(frozen=True)
+class _Word:
+    forms: frozenset[str]
+    weight: float
+
+
+def _words_of(header_parts: Sequence[str]) -> list[_Word]:
+    """The words of a name with their forms; a meaning of two words stands for two."""
+    found = []
+    for index, part in enumerate(header_parts):
+        forms = _forms(part)
+        double = next((form for form in sorted(forms) if " " in form), None)
+        weight = _weight(part, forms, first=index == 0 and len(header_parts) > 1)
+        if double is None:
+            found.append(_Word(forms, weight))
+        else:
+            one, other = double.split(" ", 1)
+            found += [_Word(frozenset({one}) | forms, weight / 2), _Word(frozenset({other}), weight / 2)]
+    return found
+
+
+def _weight(word: str, forms: frozenset[str], first: bool) -> float:
+    if word.isdigit():
+        return _DIGIT_WEIGHT
+    if (len(word) == 1 and word.isascii()) or (first and word in PREFIXES):
+        return _DIGIT_WEIGHT
+    if word in FILLERS or forms & FILLERS:
+        return _FILLER_WEIGHT
+    return _PERSON_WEIGHT if "PERSON" in forms else 1.0
 
 
 @lru_cache(maxsize=4096)
 def readings(header: str) -> tuple[Reading, ...]:
     """Every meaning of a column's name, the most likely first.
 
-    Of phrases that cover the same share the longer and then the later one wins, as the head of a name stands last.
-    A name that counts or qualifies an identifier (``has_email``, ``PhoneNumberType``) does not hold one.
+    Of phrases that cover the same share one that is somebody's wins, as ``smoking_flag`` is no less than smoking; then
+    the longer, the one nearer to the letter, and the later, as the head of a name stands last. A name that counts or
+    qualifies an identifier (``has_email``, ``PhoneNumberType``) does not hold one.
     """
-    found = words(header)
-    total = sum(_weight(word) for word in found)
-    best: dict[EntityType, tuple[float, int, int, str]] = {}
-    for start in range(len(found)):
-        for end in range(start + 1, min(len(found), start + _LONGEST) + 1):
-            phrase = found[start:end]
-            entity = PHRASES.get(phrase) or PHRASES.get(_singular(phrase))
-            if entity is None:
-                continue
-            covered = sum(_weight(word) for word in phrase) / total
-            entity = _qualified(entity, found, start, end)
-            key = (covered, end - start, end, " ".join(phrase))
-            best[entity] = max(best.get(entity, (0.0, 0, 0, "")), key)
+    raw = parts(header)
+    found = _words_of(raw)
+    total = sum(word.weight for word in found)
+    best: dict[EntityType, tuple[float, bool, int, int, int, str]] = {}
+    for phrase in _candidates(form for word in found for form in word.forms):
+        used = _places(phrase, found)
+        if used is None:
+            continue
+        covered = sum(found[place].weight for place in used) / total
+        entity = _qualified(PHRASES[phrase], raw, phrase)
+        literal = sum(word in raw for word in phrase) - sum(word.isupper() for word in phrase)
+        personal = entity in QUASI or entity in SENSITIVE
+        key = (round(covered, 4), personal, len(phrase), literal, max(used), " ".join(phrase))
+        best[entity] = max(best.get(entity, (0.0, False, 0, 0, 0, "")), key)
+    if key_of := _key_of(raw):
+        best[key_of] = max(best.get(key_of, (0.0, False, 0, 0, 0, "")), (0.9, True, 2, 0, 0, "a key"))
     ranked = sorted(best.items(), key=lambda item: item[1], reverse=True)
-    return tuple(Reading(entity, round(key[0], 4), key[3]) for entity, key in ranked)
+    return tuple(Reading(entity, min(key[0], 1.0), key[-1]) for entity, key in ranked)
 
 
-def _weight(word: str) -> float:
-    if word.isdigit():
-        return _DIGIT_WEIGHT
-    return _FILLER_WEIGHT if word in FILLERS else 1.0
+def _key_of(raw: Sequence[str]) -> EntityType | None:
+    """Whose key a name with an `id` in it is, by the noun that stands nearest before it, or after a leading `id`."""
+    places = [place for place, word in enumerate(raw) if "id" in _forms(word)]
+    if not places or len(raw) < 2:
+        return None
+    before = [*reversed(raw[: places[-1]])] or raw[1:]
+    nearest = next((found for word in before if (found := kinds(word) & {"PERSON", "THING"})), None)
+    if nearest is None:
+        return None
+    return "person_id" if "PERSON" in nearest else "record_id"
 
 
-def _singular(phrase: tuple[str, ...]) -> tuple[str, ...]:
-    last = phrase[-1]
-    return (*phrase[:-1], last[:-1]) if len(last) > 3 and last.endswith("s") else phrase
+def _candidates(forms: Iterable[str]) -> Iterable[tuple[str, ...]]:
+    return [phrase for form in dict.fromkeys(forms) for phrase in _CONTAINING.get(form, ())]
 
 
-def _qualified(entity: EntityType, found: tuple[str, ...], start: int, end: int) -> EntityType:
+def _places(phrase: tuple[str, ...], found: Sequence[_Word]) -> list[int] | None:
+    """Where the words of a phrase stand in a name; None unless all do, each in its own place."""
+    used: list[int] = []
+    for word in phrase:
+        place = next((i for i, candidate in enumerate(found) if i not in used and word in candidate.forms), None)
+        if place is None:
+            return None
+        used.append(place)
+    return used
+
+
+def _qualified(entity: EntityType, raw: Sequence[str], phrase: tuple[str, ...]) -> EntityType:
     """An identifier that the rest of the name merely counts or qualifies is none."""
-    if entity not in DIRECT or entity == "person_id":
+    if entity not in DIRECT or entity == "person_id" or len(raw) <= 1:
         return entity
-    if start > 0 and found[0] in _COUNTING:
+    if raw[0] in _COUNTING and raw[0] not in phrase and not _forms(raw[0]) & set(phrase):
         return "flag"
-    return "category" if end < len(found) and found[-1] in _ABOUT else entity
+    about = raw[-1] in _ABOUT and raw[-1] not in phrase
+    return "category" if about else entity

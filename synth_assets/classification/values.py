@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import duckdb
 
+from synth_assets.classification.gazetteers import shares
 from synth_assets.classification.vocabulary import EntityType
 from synth_assets.storage import literal, quote
 
@@ -35,7 +35,8 @@ PATTERNS: dict[str, str] = {
     r"( ?x\d+)?",
     "card": r"\d{4}([ -]?)\d{4}([ -]?)\d{4}([ -]?)\d{1,7}|3\d{3}[ -]?\d{6}[ -]?\d{5}",
     "vin": r"[A-HJ-NPR-Z0-9]{17}",
-    "date": r"\d{4}-\d{2}-\d{2}([ T].*)?|\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})",
+    "date": r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})([ T].*)?"
+    r"|(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",
     "flag": r"(?i)(true|false|yes|no|y|n|t|f|0|1|0\.0|1\.0)",
     "digits": r"\d+",
     "number": r"[-+]?[$€£]?\d[\d,]*(\.\d+)?%?",
@@ -46,8 +47,18 @@ PATTERNS: dict[str, str] = {
     "street": r"(?i)(\d+[a-z]? +[\p{L}'.\- ]+ (st|street|ave|avenue|rd|road|blvd|boulevard|dr|drive|ln|lane|way"
     r"|ct|court|pl|place|terrace|circle|parkway|pkwy|highway|hwy|square)\b.*"
     r"|[\p{L}.\- ]+(stra(ß|ss)e|str\.|weg|platz|allee|gasse) ?\d+.*"
-    r"|(rue|calle|via|rua|avenida|av\.|ul\.|ulica) .+\d+.*)",
+    r"|(\d+,? )?(rue|boulevard|chemin|place|impasse|calle|via|viale|piazza|rua|avenida|av\.|ul\.|ulica|aleja|calzada"
+    r"|callejón|corso|largo|travessa|praça|paseo|plaza|alameda) .*\d.*"
+    r"|\d+,? (rue|avenue|boulevard|chemin|place) .+|[\p{L}.\- ]+(straat|laan|plein|kade|gracht|dreef|pad) ?\d+.*"
+    r"|[\p{L}.\- ]+(ring|damm|ufer|markt) \d+[a-z]?)",
     "point": r"\(?-?\d{1,2}\.\d+, ?-?\d{1,3}\.\d+\)?",
+    "postcode": r"\d{2}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
+    r"|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{3} \d{2}",
+    "five": r"\d{5}",
+    "dial": r"(\+|00)\d[\d ().\-/]{7,18}|0[\d ().\-/]{7,18}\d|\(\d{2,5}\) ?[\d .\-/]{5,14}\d"
+    r"|1?\d{3}[-. ]\d{3}[-. ]\d{4}(x\d+)?",
+    "blood": r"(A|B|AB|O|0) ?[+-]",
+    "icd": r"[A-TV-Z]\d{2}\.\d{1,4}",
     "hash": r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=|\$2[aby]\$.+",
 }
 """Anchored when used: a share counts values that match as a whole."""
@@ -73,7 +84,7 @@ class Profile:
         contained: share of values that contain a mail address, a telephone number or a titled name.
         low, high: the least and the greatest number, where all values are numbers.
         checks: for each checksum the share of distinct values that pass it.
-        given_names, surnames: share of distinct values that begin or end with a common name.
+        listed: for each gazetteer the share of distinct values that stand in it.
     """
 
     data_type: str
@@ -87,13 +98,22 @@ class Profile:
     low: float | None
     high: float | None
     checks: dict[str, float]
-    given_names: float
-    surnames: float
+    listed: dict[str, float]
 
     @property
     def numeric(self) -> bool:
         """Whether the engine reads the column as numbers."""
         return self.data_type.upper().startswith(_NUMBERS)
+
+    @property
+    def given_names(self) -> float:
+        """Share of distinct values that begin or end with a common given name."""
+        return self.listed.get("given", 0.0)
+
+    @property
+    def surnames(self) -> float:
+        """Share of distinct values that begin or end with a common surname."""
+        return self.listed.get("surname", 0.0)
 
     @property
     def distinct_share(self) -> float:
@@ -131,7 +151,7 @@ def _profile(con: duckdb.DuckDBPyConnection, sampled: str, rows: int, index: int
     c = f"c{index}"
     numbers = data_type.upper().startswith(_NUMBERS)
     tried = {name: p for name, p in PATTERNS.items() if not numbers or name in _NUMERIC_PATTERNS}
-    shares = [_weighted(f"regexp_full_match({c}, {literal(p)})::INTEGER") for p in tried.values()]
+    matched = [_weighted(f"regexp_full_match({c}, {literal(p)})::INTEGER") for p in tried.values()]
     number = f"try_cast(regexp_replace({c}, '[$€£,%]', '', 'g') AS DOUBLE)"
     counted = f"(SELECT {c}, count(*) AS n FROM {sampled} WHERE {c} IS NOT NULL GROUP BY {c})"
     facts = [
@@ -143,10 +163,9 @@ def _profile(con: duckdb.DuckDBPyConnection, sampled: str, rows: int, index: int
         f"CASE WHEN count({number}) = count({c}) THEN min({number}) END",
         f"CASE WHEN count({number}) = count({c}) THEN max({number}) END",
     ]
-    row = con.execute(f"SELECT {', '.join(facts + shares)} FROM {counted}").fetchall()[0]
+    row = con.execute(f"SELECT {', '.join(facts + matched)} FROM {counted}").fetchall()[0]
     measured = dict.fromkeys(PATTERNS, 0.0) | dict(zip(tried, map(float, row[7:]), strict=True))
     texts = _distinct_texts(con, sampled, c) if _needs_texts(measured, float(row[3])) else []
-    given, last = _name_shares(texts) if measured["words"] > 0.5 else (0.0, 0.0)
     return Profile(
         data_type=data_type,
         values=int(row[0]),
@@ -159,8 +178,7 @@ def _profile(con: duckdb.DuckDBPyConnection, sampled: str, rows: int, index: int
         low=None if row[5] is None else float(row[5]),
         high=None if row[6] is None else float(row[6]),
         checks=_checks(texts),
-        given_names=given,
-        surnames=last,
+        listed=shares(texts) if measured["words"] > 0.5 else {},
     )
 
 
@@ -196,7 +214,7 @@ for _bare in ("pl_pesel", "nl_bsn", "gb_nhs", "fr_nir", "se_personnummer", "de_i
     PATTERNS[_bare] = {"se_personnummer": r"(\d{2})?\d{6}[-+]?\d{4}"}.get(_bare, r"\d{9,15}")
 
 SUBTYPES = tuple(_SUBTYPES)
-_NUMERIC_PATTERNS = frozenset({"card", "flag", "digits", "number", *_SUBTYPES})
+_NUMERIC_PATTERNS = frozenset({"card", "date", "five", "flag", "digits", "number", *_SUBTYPES})
 
 
 def _checks(texts: Sequence[str]) -> dict[str, float]:
@@ -215,31 +233,6 @@ def _checks(texts: Sequence[str]) -> dict[str, float]:
     passed = {name: sum(map(check, compact)) / len(texts) for name, check in checks.items()}
     without_digit = sum(bool(formatted.fullmatch(text)) for text in texts) / len(texts)
     return passed | {"us_ssn": min(passed["us_ssn"], without_digit)}  # it has no check digit: the form must speak
-
-
-def _name_shares(texts: Sequence[str]) -> tuple[float, float]:
-    """Shares of values that begin with a common given name and that end with a common surname."""
-    if not texts:
-        return 0.0, 0.0
-    given, surnames = _common_names()
-    parts = [text.replace(",", " ").lower().split() or [""] for text in texts]
-    first = sum(p[0] in given or (len(p) > 1 and p[-1] in given) for p in parts)
-    last = sum(p[-1] in surnames or (len(p) > 1 and p[0] in surnames) for p in parts)
-    return first / len(parts), last / len(parts)
-
-
-@cache
-def _common_names() -> tuple[frozenset[str], frozenset[str]]:
-    """Given names and surnames of Faker's lists for eight languages."""
-    from faker.providers.person import de_DE, en, en_GB, en_US, es_ES, fr_FR, it_IT, nl_NL, pl_PL, pt_BR
-
-    given: set[str] = set()
-    last: set[str] = set()
-    for locale in (de_DE, en, en_GB, en_US, es_ES, fr_FR, it_IT, nl_NL, pl_PL, pt_BR):
-        provider = locale.Provider
-        given |= {str(name).lower() for name in getattr(provider, "first_names", ())}
-        last |= {str(name).lower() for name in getattr(provider, "last_names", ())}
-    return frozenset(given), frozenset(last)
 
 
 VALUE_TYPES: dict[str, EntityType] = {

@@ -1,0 +1,178 @@
+"""What a table says about its columns: whether it is about people, whose row key it has, what its opaque columns share.
+
+What belongs here: evidence from the table's name and from neighbours. What does not: one column's own evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from synth_assets.classification.dictionary import PEOPLE_WORDS
+from synth_assets.classification.evidence import DECIDED, Finding, judge_readings
+from synth_assets.classification.headers import kinds, parts, readings, words
+from synth_assets.classification.values import Profile
+from synth_assets.classification.vocabulary import PLACE_LIKE, QUASI, EntityType
+
+_OF_PEOPLE: frozenset[EntityType] = frozenset({
+    "first_name", "last_name", "email", "national_id", "date_of_birth", "age", "gender", "marital_status",
+    "salary", "occupation", "ethnicity", "religion", "person_id", "date_of_death", "diagnosis", "person_name",
+    "phone", "passport", "drivers_license", "education", "household", "name_title", "username", "nationality",
+    "hr_evaluation", "health", "iban", "credit_card", "sensitive_other", "medication",
+})  # fmt: skip
+_SURE: frozenset[EntityType] = frozenset({
+    "person_id", "first_name", "last_name", "national_id", "date_of_birth", "marital_status", "ethnicity", "salary",
+})  # fmt: skip
+_WEAK_PHRASES = frozenset({
+    "name", "person", "weight", "height", "user", "title", "origin", "phone", "job", "prefix", "suffix", "age",
+    "alcohol", "pressure", "sex", "conditions", "operator", "contact", "condition", "drug", "drugs", "pulse",
+    "weight kg", "gewicht kg", "temperature",
+})  # fmt: skip
+_KEYS = frozenset({"id", "key", "uuid", "guid", "unique id", "pk", "index key"})
+_BARE = frozenset({
+    "id", "code", "name", "description", "number", "nr", "no", "key", "type", "date", "title", "label", "status",
+    "value", "uuid", "nom", "nombre", "nome", "naam", "desc", "cd", "bezeichnung", "nazwa", "libelle", "identifier",
+    "text",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's columns with what is known of them, before and after its own evidence."""
+
+    name: str
+    columns: Sequence[str]
+    profiles: Sequence[Profile]
+    findings: Sequence[Finding]
+
+    @property
+    def points(self) -> float:
+        """How much it speaks of people: different kinds of personal columns, and words such as `customer`."""
+        found: dict[EntityType, float] = {}
+        bodily = 0
+        for name, profile, finding in zip(self.columns, self.profiles, self.findings, strict=True):
+            if finding.entity_type in _OF_PEOPLE and finding.confidence >= DECIDED:
+                points = _points(name, profile, finding)
+                found[finding.entity_type] = max(found.get(finding.entity_type, 0.0), points)
+                bodily += finding.entity_type == "health" and points == 1
+        named = any(word in PEOPLE_WORDS or "PERSON" in kinds(word) for word in parts(self.name))
+        spoken = any(word in PEOPLE_WORDS for name in self.columns for word in words(name))
+        return sum(found.values()) + (1.0 if named else 0.0) + (0.5 if spoken else 0.0) + 0.5 * min(bodily, 3)
+
+    @property
+    def about_people(self) -> bool:
+        """Whether a place, an age or a sex in it is somebody's."""
+        return self.points >= 2
+
+
+def _points(name: str, found: Profile, finding: Finding) -> float:
+    if " ".join(words(name)) in _WEAK_PHRASES:
+        return 0.25 if words(name) == ("name",) and not finding.strong and found.given_names < 0.3 else 0.5
+    return 1.5 if finding.entity_type in _SURE and finding.confidence > 0.8 else 1.0
+
+
+def in_context(table: Table) -> list[Finding]:
+    """The findings with what the table says: about bare names, its own row key, and opaque columns."""
+    named = replace(table, findings=[_named_by_table(table, i) for i in range(len(table.columns))])
+    keyed = replace(named, findings=_row_key(named))
+    return _neighbours(keyed)
+
+
+def _named_by_table(table: Table, index: int) -> Finding:
+    """A bare ``code`` or ``name`` is that of what the table is called after: its conditions, its customers."""
+    name, found, finding = table.columns[index], table.profiles[index], table.findings[index]
+    if " ".join(words(name)) not in _BARE or finding.strong:
+        return finding
+    if table.name:
+        best = next(iter(readings(f"{table.name} {name}")), None)
+        bare = {word for phrase in [" ".join(words(name))] for word in phrase.split()}
+        tells = best and best.weight > 0.7 and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
+        if best and tells and best.entity_type not in {finding.entity_type, "person_id"}:
+            told = judge_readings((best,), found)
+            if told.entity_type == best.entity_type:
+                return replace(told, rule="the table's name and the column's")
+    if (
+        finding.entity_type in {"person_name", "last_name", "first_name"}
+        and table.points < 2
+        and found.given_names < 0.3
+    ):
+        note = "a bare `name` in a table that speaks of no people"
+        return replace(finding, entity_type="text", confidence=0.7, evidence=(*finding.evidence, note))
+    return finding
+
+
+def _row_key(table: Table) -> list[Finding]:
+    """The row key of a table about people names a person, unless another column does."""
+    settled = list(table.findings)
+    explicit = any(
+        finding.entity_type == "person_id" and finding.confidence >= DECIDED and not found.missing
+        for finding, found in zip(table.findings, table.profiles, strict=True)
+    )
+    if explicit or not table.about_people:
+        return settled
+    for index, (name, found) in enumerate(zip(table.columns, table.profiles, strict=True)):
+        finding = settled[index]
+        if finding.entity_type == "record_id" and " ".join(words(name)) in _KEYS and found.distinct_share > 0.99:
+            note = "the row key of a table about people"
+            settled[index] = replace(
+                finding, entity_type="person_id", evidence=(*finding.evidence, note), rule="the row key of people"
+            )
+    return settled
+
+
+_SUBJECTS: tuple[tuple[str, frozenset[EntityType], EntityType], ...] = (
+    ("health", frozenset({"health", "diagnosis", "medication", "procedure"}), "health"),
+    ("money", frozenset({"financial"}), "financial"),
+)
+
+
+def _neighbours(table: Table) -> list[Finding]:
+    """Opaque columns hold what the table is about: health where a third of the known columns do."""
+    settled = list(table.findings)
+    known = [f.entity_type for f in table.findings if f.confidence >= DECIDED]
+    for index, finding in enumerate(table.findings):
+        opaque = finding.rule == "nothing known" or (finding.confidence < DECIDED and not finding.strong)
+        goal = " ".join(words(table.columns[index])) in {"target", "outcome", "label", "class", "result", "y"}
+        if not (opaque or goal) or not table.profiles[index].values:
+            continue
+        for subject, kinds_of, entity in _SUBJECTS:
+            count = sum(kind in kinds_of for kind in known)
+            if table.about_people and count >= 3 and count / len(known) >= 0.35 and _coded(table.profiles[index]):
+                note = f"{count} of the {len(known)} known columns are about {subject}"
+                settled[index] = Finding(entity, 0.55, (note, *finding.evidence), f"a table about {subject}")
+                break
+        else:
+            if opaque and not table.about_people and len(known) >= 3 and len(table.columns) <= 2 * len(known):
+                note = "the table's other columns speak of no people"
+                settled[index] = replace(
+                    finding, confidence=max(finding.confidence, 0.55), evidence=(*finding.evidence, note)
+                )
+    return settled
+
+
+def _coded(found: Profile) -> bool:
+    return found.numeric or found.distinct <= 20
+
+
+_THINGS_TOO: frozenset[EntityType] = QUASI | {
+    "street_address",
+    "address_part",
+    "health",
+    "financial",
+    "procedure",
+    "salary",
+}
+"""What may be a thing's as well as a person's: a shop has an address, a car a weight."""
+_OF_A_PLACE = frozenset(
+    {"store", "shop", "branch", "hospital", "airport", "warehouse", "company", "supplier", "vendor"}
+)
+
+
+def somebodys(table: Table, index: int) -> str | None:
+    """Why what a column holds is nobody's; None where it is somebody's."""
+    entity = table.findings[index].entity_type
+    if not table.about_people and entity in _THINGS_TOO:
+        return "the table's other columns speak of no people"
+    if entity in PLACE_LIKE and _OF_A_PLACE & set(parts(table.columns[index])):
+        return "the name speaks of a thing's place"
+    return None

@@ -1,0 +1,307 @@
+"""What one column seems to hold: its name proposes, its values confirm, contradict, or propose themselves.
+
+What belongs here: one column. What does not: the table it stands in, roles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from synth_assets.classification.headers import Reading, readings
+from synth_assets.classification.values import SUBTYPES, VALUE_TYPES, Profile
+from synth_assets.classification.vocabulary import DIRECT, OTHER, SENSITIVE, EntityType
+
+DECIDED = 0.5
+"""Confidence from which on a verdict counts."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a column seems to hold, before the table is looked at.
+
+    Attributes:
+        evidence: the strongest first.
+        rule: how the finding came about, in a few words.
+        strong: whether the values alone would do.
+    """
+
+    entity_type: EntityType
+    confidence: float
+    evidence: tuple[str, ...]
+    rule: str
+    subtype: str | None = None
+    strong: bool = False
+
+
+def judge(name: str, found: Profile) -> Finding:
+    """Name and values of one column."""
+    return judge_readings(readings(name), found)
+
+
+def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
+    """The first meaning of a name that the values do not contradict, together with what the values say."""
+    by_value = _by_values(found)
+    contradicted: tuple[str, ...] = ()
+    for reading in meanings:
+        if reason := _contradiction(reading.entity_type, found):
+            contradicted = (*contradicted, f"name says {reading.entity_type}, but {reason}")
+            continue
+        combined = _combine(_by_name(reading, found), by_value, found)
+        return replace(combined, evidence=(*combined.evidence, *contradicted))
+    plain = by_value or _plain(found)
+    return replace(plain, evidence=(*contradicted, *plain.evidence) if not by_value else plain.evidence)
+
+
+def either(a: float, b: float) -> float:
+    """The confidence of two independent signs together."""
+    return 1 - (1 - a) * (1 - b)
+
+
+# -- the name --------------------------------------------------------------------------------------------------------
+
+
+def _by_name(reading: Reading, found: Profile) -> Finding:
+    confidence = 0.95 * float(reading.weight**0.7)
+    evidence = (f"name: `{reading.phrase}` covers {reading.weight:.0%}",)
+    entity = reading.entity_type
+    if entity == "national_id":
+        return _national_id(confidence, evidence, found)
+    if reading.phrase == "PERSON":
+        return _a_person(confidence, evidence, found)
+    if entity in {"text", "free_text_pii"} and found.values:
+        entity = _text_kind(entity, found)
+    if entity == "name_title" and found.values and found.listed.get("honorific", 0.0) < 0.2 and found.words > 1.3:
+        entity = "occupation" if found.listed.get("job", 0.0) > 0.1 or found.words < 4 else "text"
+    return Finding(entity, confidence, evidence, "the column's name")
+
+
+def _a_person(confidence: float, evidence: tuple[str, ...], found: Profile) -> Finding:
+    """A name that is only a noun for a person: a name or a key, whichever the values can be."""
+    if found.values >= 20 and found.distinct <= 12 and found.distinct_share < 0.2 and not found.numeric:
+        note = f"values: {found.distinct} distinct of {found.values}, too few for people"
+        return Finding("category", min(confidence, 0.6), (*evidence, note), "a noun for people, values of a category")
+    if found.values and (found.numeric or found.shares["words"] < 0.5):
+        return Finding("person_id", confidence, evidence, "a noun for people, values of a key")
+    return Finding("person_name", confidence, evidence, "a noun for people")
+
+
+def _text_kind(entity: EntityType, found: Profile) -> EntityType:
+    if found.contained > 0.02 and found.words >= 3:
+        return "free_text_pii"
+    return "text" if found.words < 3 else entity
+
+
+def _national_id(confidence: float, evidence: tuple[str, ...], found: Profile) -> Finding:
+    passed = {subtype: found.checks.get(subtype, 0.0) for subtype in SUBTYPES}
+    subtype = max(passed, key=lambda key: passed[key])
+    if passed[subtype] < 0.8:
+        return Finding("national_id", confidence, evidence, "the column's name")
+    note = f"values: {passed[subtype]:.0%} of {found.distinct} distinct pass the checksum of {subtype}"
+    return Finding("national_id", either(confidence, 0.9), (*evidence, note), "name and checksum", subtype)
+
+
+# -- the values ------------------------------------------------------------------------------------------------------
+
+
+def _by_values(found: Profile) -> Finding | None:
+    """What the values alone say; None where they say nothing."""
+    if found.values < 2:
+        return None
+    for pattern, entity in VALUE_TYPES.items():
+        share = found.shares[pattern]
+        if share >= 0.6:
+            note = f"values: {share:.0%} of {found.values} match {pattern}"
+            subtype = pattern if entity == "national_id" else None
+            return Finding(entity, 0.97 * share, (note,), "the form of the values", subtype, strong=True)
+    return _numbers_by_values(found) or _lists_by_values(found) or _names_by_values(found) or _text_by_values(found)
+
+
+def _numbers_by_values(found: Profile) -> Finding | None:
+    form = "the form of the values"
+    if found.share("iban") >= 0.6:
+        valid = found.checks.get("iban", 0.0)
+        note = f"values: {found.shares['iban']:.0%} look like an IBAN, {valid:.0%} of the distinct pass mod 97"
+        return Finding("iban", 0.9 if valid >= 0.5 else 0.6, (note,), form, strong=True)
+    if found.share("card") >= 0.8 and found.checks.get("luhn", 0.0) >= 0.9 and found.distinct > 5:
+        return Finding("credit_card", 0.9, ("values: 13 to 19 digits that pass Luhn",), form, strong=True)
+    dials = found.share("phone", "dial")
+    if dials >= 0.7 and found.shares["date"] < 0.3 and found.distinct > 5 and found.shares["postcode"] < 0.5:
+        note = f"values: {dials:.0%} look like a telephone number"
+        return Finding("phone", 0.75, (note,), form, strong=True)
+    if found.shares["postcode"] >= 0.8 and found.distinct > 5 and found.shares["date"] < 0.3:
+        note = f"values: {found.shares['postcode']:.0%} have the form of a postcode"
+        return Finding("postcode", 0.65, (note,), form, strong=True)
+    if found.shares["date"] > 0.9 and not found.numeric:
+        return Finding("date", 0.45, (f"values: {found.shares['date']:.0%} are dates",), form)
+    return None
+
+
+_LISTED: tuple[tuple[str, EntityType, float, int], ...] = (
+    ("marital", "marital_status", 0.8, 2),
+    ("honorific", "name_title", 0.8, 2),
+    ("country", "country", 0.8, 3),
+    ("region", "region", 0.8, 5),
+    ("religion", "religion", 0.8, 3),
+    ("race", "ethnicity", 0.8, 3),
+    ("job", "occupation", 0.6, 8),
+)
+
+
+def _lists_by_values(found: Profile) -> Finding | None:
+    if found.numeric:
+        return None
+    rule = "values that stand in a list"
+    if found.shares["gender"] > 0.95 and 2 <= found.distinct <= 6 and found.shares["flag"] < 0.9:
+        note = f"values: {found.shares['gender']:.0%} are words for a gender"
+        return Finding("gender", 0.7, (note,), rule, strong=True)
+    if found.shares["blood"] > 0.9 and found.distinct > 2:
+        return Finding("health", 0.8, ("values: blood groups",), rule, strong=True)
+    if found.shares["icd"] > 0.5 and found.distinct > 5:
+        return Finding("diagnosis", 0.7, (f"values: {found.shares['icd']:.0%} look like ICD codes",), rule, strong=True)
+    for name, entity, least, distinct in _LISTED:
+        share = found.listed.get(name, 0.0)
+        if share >= least and found.distinct >= distinct:
+            note = f"values: {share:.0%} of {found.distinct} distinct stand in the list of {name} words"
+            return Finding(entity, 0.75, (note,), rule, strong=True)
+    return None
+
+
+def _names_by_values(found: Profile) -> Finding | None:
+    if found.distinct < 5 or found.numeric:
+        return None
+    rule = "values that are common names"
+    note = f"values: {found.given_names:.0%} of {found.distinct} distinct hold a common given name"
+    named = max(found.given_names, found.surnames)
+    if found.shares["person"] >= 0.6 and found.given_names >= 0.3 and named >= 0.5:
+        return Finding("person_name", 0.8, (note,), rule, strong=True)
+    if found.words < 1.3 and found.given_names >= 0.6 and found.given_names > found.surnames:
+        return Finding("first_name", 0.7, (note,), rule, strong=True)
+    city = found.listed.get("city", 0.0)
+    if found.words < 1.5 and found.surnames >= 0.6 and found.surnames > city:
+        note = f"values: {found.surnames:.0%} of {found.distinct} distinct are common surnames"
+        return Finding("last_name", 0.7, (note,), rule, strong=True)
+    if city >= 0.5 and found.distinct >= 8:
+        return Finding("city", 0.7, (f"values: {city:.0%} of {found.distinct} distinct are known places",), rule)
+    return None
+
+
+def _text_by_values(found: Profile) -> Finding | None:
+    if found.words < 6:
+        return None
+    rule = "long texts"
+    if found.contained > 0.05:
+        note = f"values: {found.contained:.0%} of the texts hold a mail address, a number or a titled name"
+        return Finding("free_text_pii", 0.85, (note,), rule, strong=True)
+    return Finding("text", 0.6, (f"values: texts of {found.words:.0f} words on average",), rule)
+
+
+def _plain(found: Profile) -> Finding:
+    """Neither name nor values say anything."""
+    rule = "nothing known"
+    if not found.values:
+        return Finding("unknown_none", 0.2, ("no values and no known name",), rule)
+    if found.shares["flag"] == 1 and found.distinct <= 2:
+        return Finding("flag", 0.3, ("values: two at most, as of a flag; the name says nothing",), rule)
+    kind: EntityType = "measure" if found.numeric else "category" if found.distinct <= 50 else "unknown_none"
+    return Finding(kind, 0.3, (f"name unknown; {found.distinct} distinct of {found.values} values",), rule)
+
+
+# -- both ------------------------------------------------------------------------------------------------------------
+
+_LETTERS_NEEDED: frozenset[EntityType] = frozenset({
+    "person_name", "first_name", "last_name", "middle_name", "street_address", "photo", "iban", "email",
+})  # fmt: skip
+_MAY_BE_FLAGS: frozenset[EntityType] = frozenset({"person_id", "free_text_pii"})
+_NO_FLAGS: frozenset[EntityType] = (DIRECT - _MAY_BE_FLAGS) | {
+    "date_of_birth", "postcode", "salary", "password", "card_expiry", "card_cvv", "city", "region", "person_date",
+}  # fmt: skip
+_LONG_NUMBERS: frozenset[EntityType] = frozenset({
+    "national_id", "credit_card", "iban", "passport", "drivers_license", "vin", "mac_address", "ip_address",
+})  # fmt: skip
+
+
+def _contradiction(entity: EntityType, found: Profile) -> str | None:
+    """Why values cannot be what the name says; None where they can."""
+    if found.values < 3:
+        return None
+    high = found.high
+    if entity in _NO_FLAGS and found.shares["flag"] == 1 and found.distinct <= 2:
+        return "values are flags"
+    if entity in _LETTERS_NEEDED and (found.numeric or found.shares["number"] > 0.9):
+        return "values are numbers"
+    if entity in _LONG_NUMBERS and found.numeric and high is not None and high < 10_000:
+        return "the numbers are too small"
+    if entity in {"phone", "bank_account", "postcode"} and found.numeric and high is not None and high < 100:
+        return "the numbers are too small"
+    if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
+        return "values are no names"
+    if entity == "email" and found.shares["email"] < 0.2:
+        return "values are no mail addresses"
+    return _contradiction_of_facts(entity, found)
+
+
+def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
+    low, high = found.low, found.high
+    if entity == "age" and low is not None and high is not None and not -2 <= low <= high <= 9999:
+        return "numbers are no ages"
+    if entity in {"latitude", "longitude"} and low is None:
+        return "values are no numbers"
+    if entity in {"gender", "marital_status", "religion"} and found.distinct > 40 and found.distinct_share > 0.1:
+        return "there are too many different values"
+    if entity == "gender" and found.distinct > 12:
+        return "there are too many different values"
+    if entity == "credit_card" and found.share("card", "digits") < 0.3:
+        return "values are no card numbers"
+    if entity in {"salary", "card_cvv"} and found.shares["date"] > 0.9 and not found.numeric:
+        return "values are dates"
+    return None
+
+
+def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Finding:
+    """Agreement raises confidence; strong values beat a weak or a harmless name."""
+    confirmed = _confirmation(by_name.entity_type, found)
+    if by_value is None or not by_value.strong:
+        if confirmed is None:
+            return by_name
+        confidence = either(by_name.confidence, 0.6)
+        return replace(by_name, confidence=confidence, evidence=(*by_name.evidence, confirmed), rule="name and values")
+    if by_value.entity_type == by_name.entity_type:
+        return replace(
+            by_name,
+            confidence=either(by_name.confidence, by_value.confidence),
+            evidence=(*by_name.evidence, *by_value.evidence),
+            rule="name and values",
+            subtype=by_name.subtype or by_value.subtype,
+        )
+    name_is_weak = by_name.confidence < by_value.confidence
+    harmless = by_name.entity_type in OTHER and by_value.entity_type in DIRECT | SENSITIVE
+    certain = by_value.entity_type in {"email", "ip_address", "mac_address"} and by_name.entity_type not in DIRECT
+    if certain or (name_is_weak and (harmless or by_name.confidence < DECIDED)):
+        return replace(by_value, evidence=(*by_value.evidence, *by_name.evidence))
+    return by_name
+
+
+def _confirmation(entity: EntityType, found: Profile) -> str | None:
+    """A weak sign in the values that the name is right."""
+    if entity == "gender" and found.shares["gender"] > 0.8:
+        return f"values: {found.shares['gender']:.0%} are words for a gender"
+    if entity in {"date_of_birth", "date_of_death", "person_date", "date"} and found.shares["date"] > 0.8:
+        return f"values: {found.shares['date']:.0%} are dates"
+    if entity == "age" and found.low is not None and found.high is not None and found.low >= 0 and found.high <= 120:
+        return "values: numbers as of ages"
+    if entity in {"first_name", "person_name"} and found.given_names > 0.3:
+        return f"values: {found.given_names:.0%} of the distinct hold a common given name"
+    if entity == "last_name" and found.surnames > 0.3:
+        return f"values: {found.surnames:.0%} of the distinct are common surnames"
+    if entity == "phone" and found.share("phone", "dial") > 0.6:
+        return f"values: {found.share('phone', 'dial'):.0%} look like a telephone number"
+    if entity == "postcode" and found.share("postcode", "five") > 0.6:
+        return f"values: {found.share('postcode', 'five'):.0%} have the form of a postcode"
+    if entity == "credit_card" and found.checks.get("luhn", 0) > 0.8:
+        return f"values: {found.checks['luhn']:.0%} of the distinct pass Luhn"
+    if entity == "person_id" and (found.shares["uuid"] > 0.9 or found.distinct_share > 0.5):
+        return f"values: {found.distinct} distinct of {found.values}"
+    listed = {"city": "city", "country": "country", "region": "region", "occupation": "job", "religion": "religion"}
+    if (share := found.listed.get(listed.get(entity, ""), 0.0)) > 0.4:
+        return f"values: {share:.0%} of {found.distinct} distinct stand in the list of {listed[entity]} words"
+    return None

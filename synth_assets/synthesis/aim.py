@@ -116,8 +116,11 @@ class AIM(Synthesizer):
         nodes = range(len(names))
         groups: list[Clique] = [*combinations(nodes, 2)]
         if self.degree == 3:
-            few = math.comb(len(names), 3) <= MAX_TRIPLES
-            groups += [t for t in combinations(nodes, 3) if few or self.target in [names[i] for i in t]]
+            if math.comb(len(names), 3) <= MAX_TRIPLES:
+                groups += combinations(nodes, 3)
+            elif self.target is not None and math.comb(len(names) - 1, 2) <= MAX_TRIPLES:
+                served = names.index(self.target)
+                groups += [tuple(sorted((served, *p))) for p in groups if served not in p]
         found = {group: float(np.prod([weights[node] for node in group])) for group in groups}
         return {group: weight / max(found.values()) for group, weight in found.items()}
 

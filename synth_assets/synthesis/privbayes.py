@@ -31,6 +31,8 @@ from synth_assets.synthesis.zeros import Zeros, barred_cells, declared_without
 SINGLES = Fraction(3, 10)
 GROUP_NOISE = 8.0
 """A group of cells holds about this many standard deviations of a marginal's noise, at least."""
+MAX_FAMILIES = 600
+"""More columns with their parents than these are not compared at once."""
 
 
 class PrivBayes(Synthesizer):
@@ -76,7 +78,7 @@ class PrivBayes(Synthesizer):
         inside, outside = [0], set(range(1, len(estimate.sizes)))
         most = cells_of(self.model_size)
         while outside:
-            families = fitting(estimate, table, self._families(inside, outside), most, most)
+            families = fitting(estimate, table, self._families(inside, outside, estimate), most, most)
             if not families:
                 return
             share = allowance.left / len(outside)
@@ -85,11 +87,20 @@ class PrivBayes(Synthesizer):
             outside -= taken
             inside += taken
 
-    def _families(self, inside: list[int], outside: set[int]) -> list[Clique]:
-        """Every new column with every set of parents."""
-        return [
-            tuple(sorted((child, *parents)))
-            for size in range(1, min(self.degree, len(inside)) + 1)
-            for parents in combinations(inside, size)
-            for child in sorted(outside)
-        ]
+    def _families(self, inside: list[int], outside: set[int], estimate: Estimate) -> list[Clique]:
+        """Every new column with every set of parents; of a wide table, fewer.
+
+        Then several parents must have been measured together, and the new columns are the next ones of the table.
+        """
+        sizes = range(1, min(self.degree, len(inside)) + 1)
+        parents = [chosen for size in sizes for chosen in combinations(sorted(inside), size)]
+        if len(parents) * len(outside) > MAX_FAMILIES:
+            held = {
+                chosen
+                for noisy in estimate.measured
+                for size in range(2, self.degree + 1)
+                for chosen in combinations(noisy.nodes, size)
+            }
+            parents = [*((node,) for node in sorted(inside)), *sorted(held)]
+        children = sorted(outside)[: max(1, MAX_FAMILIES // len(parents))]
+        return [tuple(sorted((child, *chosen))) for chosen in parents for child in children]

@@ -38,12 +38,16 @@ def fitting(estimate: Estimate, table: Table, candidates: Iterable[Clique], most
     Those that the model holds already cost nothing.
     """
     tree, groups = estimate.tree, estimate.groups
-    return [
-        nodes
-        for nodes in candidates
-        if table.cells(nodes) <= widest
-        and (tree.holder(nodes) is not None or tree_cells(tree.sizes, [*groups, nodes]) <= most)
-    ]
+    alone = {clique[0] for clique in tree.cliques if len(clique) == 1}
+
+    def fits(nodes: Clique) -> bool:
+        linked = tuple(node for node in nodes if node not in alone)
+        hung_on = len(linked) < len(nodes) and (len(linked) < 2 or tree.holder(linked) is not None)
+        if hung_on and tree.cells + table.cells(nodes) <= most:
+            return True  # one more table on the tree: no need to build it
+        return tree.holder(nodes) is not None or tree_cells(tree.sizes, [*groups, nodes]) <= most
+
+    return [nodes for nodes in candidates if table.cells(nodes) <= widest and fits(nodes)]
 
 
 def take_round(

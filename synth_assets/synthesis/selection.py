@@ -22,6 +22,8 @@ from synth_assets.synthesis.marginals import SmallCodes, count_joint
 
 Floats = NDArray[np.float64]
 
+KEPT_CELLS = 2**25
+"""How many counts are kept, of all candidates together: 256 MiB."""
 _WEIGHT_STEPS = 1024
 _LOWEST = -(2**51)
 """Worse scores are all the same; they would be chosen with the same chance, none."""
@@ -34,17 +36,21 @@ class Table:
         self.sizes = tuple(groups.size for groups in compressed)
         self._codes = [_grouped(codes, groups) for codes, groups in zip(learned.codes, compressed, strict=True)]
         self._counted: dict[Clique, Integers] = {}
+        self._room = KEPT_CELLS
 
     def cells(self, nodes: Clique) -> int:
         """The cells of a marginal."""
         return prod(self.sizes[node] for node in nodes)
 
     def count(self, nodes: Clique) -> Integers:
-        """The exact counts of a marginal; counted once."""
-        if nodes not in self._counted:
-            shape = tuple(self.sizes[node] for node in nodes)
-            self._counted[nodes] = count_joint([self._codes[node] for node in nodes], shape)
-        return self._counted[nodes]
+        """The exact counts of a marginal; counted once, as long as there is room."""
+        if nodes in self._counted:
+            return self._counted[nodes]
+        counts = count_joint([self._codes[node] for node in nodes], tuple(self.sizes[node] for node in nodes))
+        if counts.size <= self._room:
+            self._counted[nodes] = counts
+            self._room -= counts.size
+        return counts
 
 
 def _grouped(codes: SmallCodes, groups: Compressed) -> NDArray[np.unsignedinteger]:

@@ -22,6 +22,7 @@ from synth_assets.demo import generate
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+NIST_COLUMNS = ["AGEP", "SEX", "MSP", "RAC1P", "HOUSING_TYPE", "OWN_RENT", "EDU", "PINCP_DECILE", "DVET", "DEYE"]
 PACKAGES = ("dagster", "diffprivlib", "duckdb", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -44,9 +45,15 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
     commands = {
         "chain": ["chain.py"],
         "classification": ["classification.py", *(["--data", str(data)] if data else [])],
-        "synthesis": ["synthesis.py", str(table), "--epsilon", "0.1", "1", "10"],
+        "synthesis": ["synthesis.py", "quality", str(table)],
+        "pace": ["synthesis.py", "pace"],
     }
     if data:
+        commands["synthesis"] += ["--domain", "benchmarks/adult.json", "--target", "label"]
+        commands["synthesis"] += ["--peers", "dpmm", "datasynthesizer"]
+        commands["nist"] = ["synthesis.py", "quality", str(data / "nist_acs_national2019.csv"), "--epsilon", "1"]
+        commands["nist"] += ["--domain", "benchmarks/nist.json", "--methods", "mst", "privbayes", "aim"]
+        commands["nist"] += ["--columns", *NIST_COLUMNS]
         commands["evaluation"] = ["evaluation.py", "--data", str(data)]
         commands["statistics"] = ["figures.py", str(table)]
     return commands

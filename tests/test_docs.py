@@ -200,6 +200,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "Quantiles": {"of": "x"},
     "KMeans": {"of": ["x"], "clusters": 2},
     "Anonymize": {"k": 2},
+    "Recursive": {"c": 1, "l": 2},
     "Hierarchy": {},
     "Rows": {},
     "Acceptance": {},

@@ -15,24 +15,16 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from synth_assets.anonymity.diversity import SLACK, IntArray, Spread
 from synth_assets.anonymity.hierarchies import STAR, Cell, Steps, build
-from synth_assets.anonymity.lattice import Classes, Demand, Incidence, IntArray, Outcome, Search
+from synth_assets.anonymity.lattice import Classes, Demand, Incidence, Outcome, Search
 from synth_assets.anonymity.model import Anonymization, Anonymize, AnonymizedColumn, Generalization
+from synth_assets.anonymity.recount import Reached, Recount
 from synth_assets.errors import AnonymityUnreachable, SpecError
 from synth_assets.storage import quote
 
 _PREFIX = "__anonymity_"
 _ROWS, _GROUPS, _PAIRS, _FINE, _KEPT = (f"{_PREFIX}{name}" for name in ("rows", "groups", "pairs", "fine", "kept"))
-
-
-@dataclass(frozen=True)
-class _Reached:
-    """What was counted on a table by SQL."""
-
-    rows: int
-    classes: int
-    min_k: int
-    min_l: int | None
 
 
 @dataclass(frozen=True)
@@ -42,6 +34,12 @@ class _Table:
     columns: tuple[AnonymizedColumn, ...]
     steps: dict[int, Steps]
     sensitive: tuple[int, ...]
+
+    types: tuple[str, ...]
+
+    def is_ordered(self, place: int) -> bool:
+        """Whether the values of a column have an order that a distance can follow."""
+        return Cell(_ROWS, f"c{place}", self.types[place]).kind in {"integer", "real", "temporal"}
 
     @property
     def quasi(self) -> list[int]:
@@ -77,14 +75,17 @@ def anonymize(
     sensitive = tuple(place for place, column in enumerate(columns) if column.role == "sensitive")
     _check(columns, params, sensitive)
     try:
-        types = _copy_rows(con, source_sql, columns)
-        table = _Table(tuple(columns), _build_steps(con, columns, types, params), sensitive)
+        types = _copy_rows(con, source_sql, columns, params)
+        table = _Table(tuple(columns), _build_steps(con, columns, types, params), sensitive, tuple(types))
         search = _prepare(con, table, params)
         outcome = search.run()
         if outcome is None:
             raise AnonymityUnreachable(_frontier(search, params))
-        _generalize(con, table, outcome, params)
-        reached = _measure(con, table, _KEPT)
+        _generalize(con, table, outcome)
+        ordered = [place for place in table.sensitive if table.is_ordered(place)]
+        recount = Recount(con, table.quasi, table.sensitive, ordered, _ROWS)
+        recount.keep(_FINE, _KEPT, params)
+        reached = recount.measure(_KEPT, params)
         _verify(reached, outcome, search, params)
         _write(con, table, target)
         return _describe(table, search, outcome, reached, params)
@@ -93,10 +94,11 @@ def anonymize(
 
 
 def _check(columns: Sequence[AnonymizedColumn], params: Anonymize, sensitive: tuple[int, ...]) -> None:
-    if params.l is not None and not sensitive:
+    asked = next((name for name in ("l", "entropy_l", "recursive", "t") if getattr(params, name) is not None), None)
+    if asked is not None and not sensitive:
         raise SpecError(
-            f"anonymize.l ({params.l}) needs a sensitive column in the product; give one the role `sensitive`, or "
-            "leave l out"
+            f"anonymize.{asked} needs a sensitive column in the product; give one the role `sensitive`, or leave "
+            f"{asked} out"
         )
     quasi = {column.name for column in columns if column.role == "quasi_identifier"}
     for name in params.hierarchies:
@@ -110,13 +112,21 @@ def _clean(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"DROP TABLE temp.main.{quote(name)}")
 
 
-def _copy_rows(con: duckdb.DuckDBPyConnection, source_sql: str, columns: Sequence[AnonymizedColumn]) -> list[str]:
-    """Copy the rows, so that every count is of the same ones; return the columns' types."""
+def _copy_rows(
+    con: duckdb.DuckDBPyConnection, source_sql: str, columns: Sequence[AnonymizedColumn], params: Anonymize
+) -> list[str]:
+    """Copy the rows, so that every count is of the same ones; return the columns' types.
+
+    Where shares matter, a unit has a weight of one, divided among its rows; nobody's rows have none.
+    """
     _clean(con)
     cells = [f"{quote(column.name)} AS c{place}" for place, column in enumerate(columns)]
     query = source_sql.strip()
     query = query if query.startswith("(") else f"({query})"
     con.execute(f'CREATE TEMP TABLE {_ROWS} AS SELECT {", ".join(cells)}, "__unit" AS unit FROM {query} AS source')
+    if params.shares:
+        weight = "CASE WHEN unit IS NULL THEN 0.0 ELSE 1.0::DOUBLE / count(*) OVER (PARTITION BY unit) END"
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {_ROWS} AS SELECT *, {weight} AS w FROM {_ROWS}")
     return [row[1] for row in con.execute(f"DESCRIBE {_ROWS}").fetchall()]
 
 
@@ -149,7 +159,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, table: _Table, params: Anonymize) -
     codes = ", ".join(f"d{place}.code AS k{place}" for place in table.quasi)
     keys = ", ".join(f"k{place}" for place in table.quasi)
     cells = ", ".join(f"hash(r.c{place}) AS s{place}" for place in table.sensitive)
-    chosen = ", ".join(part for part in ("r.unit", codes, cells) if part)
+    raw = "".join(f", r.c{place} AS v{place}" for place in table.sensitive) + ", r.w" if params.shares else ""
+    chosen = ", ".join(part for part in ("r.unit", codes, cells) if part) + raw
     coded = f"(SELECT {chosen} FROM {_ROWS} AS r{_lookups(table, table.quasi)})"
     con.execute(
         f"CREATE TEMP TABLE {_GROUPS} AS SELECT *, row_number() OVER () - 1 AS g FROM "
@@ -166,9 +177,10 @@ def _prepare(con: duckdb.DuckDBPyConnection, table: _Table, params: Anonymize) -
         settled,
         roaming,
         tuple(_pair_values(con, members, place) for place in table.sensitive) if params.l else (),
+        tuple(_spread(con, members, table, place) for place in table.sensitive) if params.shares else (),
     )
     rows = int(base.rows.sum())
-    demand = Demand(params.k, params.l, int(params.suppression_limit * rows + 1e-9))
+    demand = _demand(params, params.k, int(params.suppression_limit * rows + 1e-9))
     steps = [table.steps[place] for place in table.quasi]
     return Search(base, [step.codes for step in steps], [step.counts for step in steps], demand)
 
@@ -194,6 +206,23 @@ def _pair_values(con: duckdb.DuckDBPyConnection, members: str, place: int) -> In
     return _incidence(found["g"], np.unique(found["member"], return_inverse=True)[1])
 
 
+def _spread(con: duckdb.DuckDBPyConnection, members: str, table: _Table, place: int) -> Spread:
+    """The weights of a sensitive column's values in the groups; values are numbered in their order."""
+    found = con.execute(
+        f"SELECT g, w, dense_rank() OVER (ORDER BY v NULLS FIRST) - 1 AS value "
+        f"FROM (SELECT g, v{place} AS v, sum(w) AS w FROM {members} GROUP BY ALL)"
+    ).fetchnumpy()
+    values, weights = np.asarray(found["value"], dtype=np.int64), np.asarray(found["w"], dtype=np.float64)
+    shares = np.bincount(values, weights=weights) if len(values) else np.zeros(1)
+    classes = np.asarray(found["g"], dtype=np.int64)
+    return Spread(classes, values, weights, shares / max(shares.sum(), 1e-300), table.is_ordered(place))
+
+
+def _demand(params: Anonymize, k: int, most_suppressed: int) -> Demand:
+    recursive = None if params.recursive is None else (params.recursive.c, params.recursive.l)
+    return Demand(k, params.l, most_suppressed, params.entropy_l, recursive, params.t)
+
+
 def _incidence(classes: Any, members: Any) -> Incidence:
     return Incidence(np.asarray(classes, dtype=np.int64), np.asarray(members, dtype=np.int64))
 
@@ -202,15 +231,15 @@ def _frontier(search: Search, params: Anonymize) -> str:
     """Say what the most general node offers instead: k, and the share of rows to leave out for it."""
     classes = search.classes_at(search.top)
     rows = int(classes.rows.sum())
-    wished = f"k={params.k}" + (f", l={params.l}" if params.l else "")
+    wished = params.wished
     if not rows:
         return f"anonymize: {wished} cannot be reached, as the table has no rows; check the product's source"
     offers = []
     for k in sorted({min(k, params.k) for k in (2, 3, 5, 10, 20, 50, 100, params.k)}):
-        good = Demand(k, params.l, 0).passes(classes)
+        good = _demand(params, k, 0).passes(classes)
         if good.any():
             offers.append(f"k={k} leaving out {classes.rows[~good].sum() / rows:.1%} of the rows")
-    diversity = f" with l={params.l}" if params.l else ""
+    diversity = f" with {params.wished.split(', ', 1)[1]}" if ", " in params.wished else ""
     possible = "; ".join(offers) or "no k of 2 or more"
     return (
         f"anonymize: {wished} cannot be reached within suppression_limit {params.suppression_limit:g}; with every "
@@ -218,8 +247,8 @@ def _frontier(search: Search, params: Anonymize) -> str:
     )
 
 
-def _generalize(con: duckdb.DuckDBPyConnection, table: _Table, outcome: Outcome, params: Anonymize) -> None:
-    """Write the rows at the chosen levels, and of these the rows of classes that satisfy the model."""
+def _generalize(con: duckdb.DuckDBPyConnection, table: _Table, outcome: Outcome) -> None:
+    """Write the rows at the chosen levels."""
     levels = dict(zip(table.quasi, outcome.node, strict=True))
     changed = [place for place in table.quasi if table.steps[place].steps[levels[place]].labels is not None]
     for place in changed:
@@ -232,13 +261,7 @@ def _generalize(con: duckdb.DuckDBPyConnection, table: _Table, outcome: Outcome,
     cells = ", ".join(f"{_cell(table, place, changed)} AS c{place}" for place in range(len(table.columns)))
     joins = "".join(f" JOIN {_PREFIX}labels_{place} AS l{place} ON l{place}.code = d{place}.code" for place in changed)
     con.execute(
-        f"CREATE TEMP TABLE {_FINE} AS SELECT {cells}, r.unit FROM {_ROWS} AS r{_lookups(table, changed)}{joins}"
-    )
-    same = " AND ".join(f"good.c{place} IS NOT DISTINCT FROM r.c{place}" for place in table.quasi) or "true"
-    diverse = "".join(f" AND l{place} >= {params.l}" for place in table.sensitive) if params.l else ""
-    con.execute(
-        f"CREATE TEMP TABLE {_KEPT} AS SELECT r.* FROM {_FINE} AS r WHERE EXISTS (SELECT 1 FROM "
-        f"({_class_sql(table, _FINE)}) AS good WHERE {same} AND good.units >= {params.k}{diverse})"
+        f"CREATE TEMP TABLE {_FINE} AS SELECT r.* REPLACE ({cells}) FROM {_ROWS} AS r{_lookups(table, changed)}{joins}"
     )
 
 
@@ -248,25 +271,12 @@ def _cell(table: _Table, place: int, changed: Sequence[int]) -> str:
     return f"l{place}.label" if place in changed else f"r.c{place}"
 
 
-def _class_sql(table: _Table, relation: str) -> str:
-    """Count units and distinct sensitive values (NULL is one) of each class; knows nothing of codes or levels."""
-    keys = [f"c{place}" for place in table.quasi]
-    values = [f"count(DISTINCT c{place}) + (count(*) > count(c{place}))::INT AS l{place}" for place in table.sensitive]
-    chosen = ", ".join([*keys, *values, "count(DISTINCT unit) AS units", "count(*) AS n"])
-    return f"SELECT {chosen} FROM {relation}" + (f" GROUP BY {', '.join(keys)}" if keys else "")
-
-
-def _measure(con: duckdb.DuckDBPyConnection, table: _Table, relation: str) -> _Reached:
-    least = ", ".join(f"min(l{place})" for place in table.sensitive)
-    sql = f"SELECT sum(n), count(*), min(units){f', {least}' if least else ''} FROM ({_class_sql(table, relation)})"
-    rows, classes, min_k, *min_l = con.execute(sql).fetchall()[0]
-    return _Reached(int(rows or 0), int(classes), int(min_k or 0), min(min_l) if min_l else None)
-
-
-def _verify(reached: _Reached, outcome: Outcome, search: Search, params: Anonymize) -> None:
+def _verify(reached: Reached, outcome: Outcome, search: Search, params: Anonymize) -> None:
     """Compare the second count with the model and with the search."""
     kept = int(search.base.rows.sum()) - outcome.suppressed_rows
     sound = reached.min_k >= params.k and (params.l is None or (reached.min_l or 0) >= params.l)
+    sound &= params.entropy_l is None or (reached.min_entropy_l or 0) >= params.entropy_l - 2 * SLACK
+    sound &= params.t is None or (1 if reached.max_t is None else reached.max_t) <= params.t + 2 * SLACK
     if not sound or reached.rows != kept or reached.classes != outcome.classes:
         raise AnonymityUnreachable(
             f"anonymize: the rows counted again differ from what the search found (rows {reached.rows} for {kept}, "
@@ -280,7 +290,7 @@ def _write(con: duckdb.DuckDBPyConnection, table: _Table, target: str) -> None:
     con.execute(f"CREATE TABLE {target} AS SELECT {cells} FROM {_KEPT} ORDER BY ALL")
 
 
-def _describe(table: _Table, search: Search, outcome: Outcome, reached: _Reached, params: Anonymize) -> Anonymization:
+def _describe(table: _Table, search: Search, outcome: Outcome, reached: Reached, params: Anonymize) -> Anonymization:
     chosen = {
         steps.column.name: Generalization(level=level, levels=len(steps.steps), meaning=steps.steps[level].meaning)
         for steps, level in zip(table.steps.values(), outcome.node, strict=True)
@@ -296,11 +306,13 @@ def _describe(table: _Table, search: Search, outcome: Outcome, reached: _Reached
         classes=reached.classes,
         min_k=reached.min_k,
         min_l=reached.min_l,
+        min_entropy_l=reached.min_entropy_l,
+        max_t=reached.max_t,
         loss=outcome.loss,
         optimal=search.proved,
         explanation={
             "guarantee": "heuristic",
-            "model": "k-anonymity over privacy units" + (", distinct l-diversity" if params.l else ""),
+            "model": f"k-anonymity over privacy units: {params.wished}",
             "method": "full-domain generalization, suppression of rows, least non-uniform entropy",
             "suppression_limit": params.suppression_limit,
             "suppressed_share": outcome.suppressed_rows / max(int(search.base.rows.sum()), 1),

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from synth_assets.anonymity.diversity import SLACK, FloatArray, IntArray, Spread
+
 Codes = npt.NDArray[np.uint16]
-FloatArray = npt.NDArray[np.float64]
 Node = tuple[int, ...]
 
 MOST_EVALUATIONS = 3_000
@@ -56,6 +56,7 @@ class Classes:
     settled: IntArray
     roaming: Incidence
     sensitive: tuple[Incidence, ...]
+    spreads: tuple[Spread, ...] = ()
 
     @property
     def size(self) -> int:
@@ -77,6 +78,7 @@ class Classes:
             _sum(self.settled, into, size),
             self.roaming.merged(into),
             tuple(incidence.merged(into) for incidence in self.sensitive),
+            tuple(spread.merged(into) for spread in self.spreads),
         )
 
 
@@ -125,17 +127,27 @@ def _combine(codes: Codes) -> IntArray:
 
 @dataclass(frozen=True)
 class Demand:
-    """The privacy model in numbers: ``most_suppressed`` is in rows."""
+    """The privacy model in numbers: ``most_suppressed`` is in rows, ``recursive`` holds c and l."""
 
     k: int
     l: int | None  # noqa: E741 - the letter of the literature
     most_suppressed: int
+    entropy_l: float | None = None
+    recursive: tuple[float, int] | None = None
+    t: float | None = None
 
     def passes(self, classes: Classes) -> npt.NDArray[np.bool_]:
         """Say of each class whether it satisfies the model."""
         good = classes.units() >= self.k
         for incidence in classes.sensitive if self.l else ():
             good &= incidence.per_class(classes.size) >= (self.l or 0)
+        for spread in classes.spreads:
+            if self.entropy_l is not None:
+                good &= spread.entropy(classes.size) >= self.entropy_l - SLACK
+            if self.recursive is not None:
+                good &= spread.recursive(classes.size, *self.recursive)
+            if self.t is not None:
+                good &= spread.closeness(classes.size) <= self.t + SLACK
         return good
 
 

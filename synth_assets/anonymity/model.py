@@ -52,21 +52,48 @@ class Hierarchy(BaseModel):
         return self
 
 
+class Recursive(BaseModel):
+    """Recursive (c, l)-diversity: the most frequent value is rarer than ``c`` times all from the ``l``-th on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    c: float = Field(gt=0, le=1000)
+    l: int = Field(ge=2)  # noqa: E741 - the letter of the literature
+
+
 class Anonymize(BaseModel):
     """The privacy model of a product of rows.
 
     ``k``: every class of rows with equal quasi-identifiers holds the rows of at least k privacy units (Sweeney 2002,
     counted over units instead of rows). ``l``: and at least l distinct values of each sensitive column, where NULL is a
-    value (distinct l-diversity, Machanavajjhala et al. 2007). Rows of classes that fail are left out, up to the share
-    ``suppression_limit`` of all rows; ``hierarchies`` overrules the generated steps of single columns.
+    value (distinct l-diversity, Machanavajjhala et al. 2007). ``entropy_l`` and ``recursive``: and their shares are as
+    even as these two models of the same paper ask for. ``t``: and their shares differ from those of the whole table by
+    an earth mover's distance of at most t (t-closeness, Li et al. 2007), where numbers and dates have an order, NULL
+    below all. Each of these holds for every sensitive column by itself. Rows of classes that fail are left out, up to
+    the share ``suppression_limit`` of all rows; ``hierarchies`` overrules the generated steps of single columns.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     k: int = Field(ge=2)
     l: int | None = Field(default=None, ge=2)  # noqa: E741 - the letter of the literature and of the spec
+    entropy_l: float | None = Field(default=None, gt=1)
+    recursive: Recursive | None = None
+    t: float | None = Field(default=None, gt=0, lt=1)
     suppression_limit: float = Field(default=0.05, ge=0, lt=1)
     hierarchies: dict[str, Hierarchy] = Field(default_factory=dict)
+
+    @property
+    def wished(self) -> str:
+        """The model in short, as ``k=5, l=2``."""
+        recursive = None if self.recursive is None else f"({self.recursive.c:g}, {self.recursive.l})"
+        given = {"k": self.k, "l": self.l, "entropy_l": self.entropy_l, "recursive": recursive, "t": self.t}
+        return ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
+
+    @property
+    def shares(self) -> bool:
+        """Whether the model looks at the shares of sensitive values, and not at their number alone."""
+        return any(part is not None for part in (self.entropy_l, self.recursive, self.t))
 
 
 class AnonymizedColumn(BaseModel):
@@ -96,10 +123,10 @@ class Generalization(BaseModel):
 class Anonymization(BaseModel):
     """What was done and what was reached; counts and column names only, but computed from real rows: restricted.
 
-    ``levels`` has one entry a generalized column; ``min_k`` and ``min_l`` (None without sensitive columns) were
-    counted on the finished rows; ``loss`` is the non-uniform entropy lost, 0 where all quasi-identifiers stay at level
-    0 and 1 where nothing is left of them; ``optimal`` says whether the search proved that no other choice of levels
-    loses less.
+    ``levels`` has one entry a generalized column; ``min_k``, ``min_l`` (None without sensitive columns),
+    ``min_entropy_l`` and ``max_t`` (None unless the model looks at shares) were counted on the finished rows; ``loss``
+    is the non-uniform entropy lost, 0 where all quasi-identifiers stay at level 0 and 1 where nothing is left of them;
+    ``optimal`` says whether the search proved that no other choice of levels loses less.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,6 +139,8 @@ class Anonymization(BaseModel):
     classes: int
     min_k: int
     min_l: int | None
+    min_entropy_l: float | None = None
+    max_t: float | None = None
     loss: float
     optimal: bool
     explanation: dict[str, Any]

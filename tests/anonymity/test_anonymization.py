@@ -219,7 +219,7 @@ def test_requests_that_make_no_sense_are_refused(con: duckdb.DuckDBPyConnection)
         run(con, values, "x, __unit", columns(["x"]), k=2, hierarchies={"y": Hierarchy()})
     with pytest.raises(SpecError, match="widths do not suit column `x`"):
         run(con, values, "x, __unit", columns(["x"]), k=2, hierarchies={"x": Hierarchy(widths=(5,))})
-    for block in ({"k": 1}, {"k": 2, "l": 1}, {"k": 2, "suppression_limit": 1}, {"k": 2, "t": 0.2}):
+    for block in ({"k": 1}, {"k": 2, "l": 1}, {"k": 2, "suppression_limit": 1}, {"k": 2, "t": 1}):
         with pytest.raises(ValidationError):
             Anonymize.model_validate(block)
     for steps in ({"widths": [5, 12]}, {"prefixes": [2, 3]}, {"widths": [5], "prefixes": [2]}, {"widths": [0]}):

@@ -1,0 +1,109 @@
+"""The independent counter: what a finished table reaches, by SQL over its rows alone.
+
+It knows nothing of codes, levels or the search. What the search promised is believed only if this counter agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from synth_assets.anonymity.diversity import SLACK
+from synth_assets.anonymity.model import Anonymize
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What was counted on a table."""
+
+    rows: int
+    classes: int
+    min_k: int
+    min_l: int | None
+    min_entropy_l: float | None
+    max_t: float | None
+
+
+@dataclass(frozen=True)
+class Recount:
+    """The places of columns ``c<place>``, of which ``ordered`` have an order; ``whole`` holds the source's rows.
+
+    Tables that are counted have ``unit`` and, where shares matter, a weight ``w`` in each row.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    quasi: Sequence[int]
+    sensitive: Sequence[int]
+    ordered: Sequence[int]
+    whole: str
+
+    def keep(self, relation: str, kept: str, params: Anonymize) -> None:
+        """Write the rows of the classes that satisfy the model to the new temporary table ``kept``."""
+        same = " AND ".join(f"good.c{place} IS NOT DISTINCT FROM r.c{place}" for place in self.quasi) or "true"
+        demands = [f"units >= {params.k}"]
+        for place in self.sensitive:
+            demands += [f"l{place} >= {params.l}"] if params.l else []
+            demands += [f"e{place} >= {params.entropy_l - SLACK!r}"] if params.entropy_l is not None else []
+            demands += [f"t{place} <= {params.t + SLACK!r}"] if params.t is not None else []
+            if params.recursive is not None:
+                rest = f"coalesce(list_sum(f{place}[{params.recursive.l}:]), 0)"
+                demands.append(f"f{place}[1] < {params.recursive.c!r} * {rest} - {SLACK!r}")
+        self.con.execute(
+            f"CREATE TEMP TABLE {kept} AS SELECT r.* FROM {relation} AS r SEMI JOIN (SELECT * FROM "
+            f"({self._classes(relation, params)}) WHERE {' AND '.join(demands)}) AS good ON {same}"
+        )
+
+    def measure(self, relation: str, params: Anonymize) -> Reached:
+        """Count the table."""
+        least = [f"min(l{place})" for place in self.sensitive]
+        even = [f"min(e{place})" for place in self.sensitive] if params.shares else []
+        far = [f"max(t{place})" for place in self.sensitive] if params.shares else []
+        answers = ", ".join(
+            f"{many}({', '.join(one)})" if one else "NULL"
+            for many, one in (("least", least), ("least", even), ("greatest", far))
+        )
+        sql = f"SELECT sum(n), count(*), min(units), {answers} FROM ({self._classes(relation, params)})"
+        rows, classes, min_k, *rest = self.con.execute(sql).fetchall()[0]
+        return Reached(int(rows or 0), int(classes), int(min_k or 0), *rest)
+
+    def _classes(self, relation: str, params: Anonymize) -> str:
+        """Units, rows and, of each sensitive column, distinct values (NULL is one) and shares of each class."""
+        keys = [f"c{place}" for place in self.quasi]
+        group = f" GROUP BY {', '.join(keys)}" if keys else ""
+        distinct = [
+            f"count(DISTINCT c{place}) + (count(*) > count(c{place}))::INT AS l{place}" for place in self.sensitive
+        ]
+        counted = ", ".join([*keys, *distinct, "count(DISTINCT unit) AS units", "count(*) AS n"])
+        sql = f"SELECT {counted} FROM {relation}{group}"
+        if not params.shares:
+            return sql
+        joined = f"({sql}) AS a"
+        for place in self.sensitive:
+            same = " AND ".join(f"a.{key} IS NOT DISTINCT FROM b{place}.{key}" for key in keys) or "true"
+            joined += f" JOIN ({self._shares(relation, place, keys)}) AS b{place} ON {same}"
+        figures = "".join(f", e{place}, f{place}, t{place}" for place in self.sensitive)
+        return f"SELECT a.*{figures} FROM {joined}"
+
+    def _shares(self, relation: str, place: int, keys: Sequence[str]) -> str:
+        """Of each class: e to the entropy, the weights from the greatest on, the distance to the whole table."""
+        listed = "".join(f"{key}, " for key in keys)
+        number = f"dense_rank() OVER (ORDER BY {', '.join(keys)})" if keys else "1"
+        steps = (
+            "SELECT cls, sum(abs(apart)) / greatest(max(i), 1) AS t FROM (SELECT cls, i, sum(coalesce(share, 0) - q) "
+            "OVER (PARTITION BY cls ORDER BY i) AS apart FROM (SELECT DISTINCT cls FROM told) CROSS JOIN whole "
+            "LEFT JOIN (SELECT cls AS c, v AS w, share FROM told) ON c = cls AND w IS NOT DISTINCT FROM v) GROUP BY cls"
+        )
+        least = "SELECT cls, 1 - sum(least(share, q)) AS t FROM told JOIN whole USING (i) GROUP BY cls"
+        return (
+            f"WITH whole AS MATERIALIZED (SELECT c{place} AS v, sum(w) / sum(sum(w)) OVER () AS q, "
+            f"row_number() OVER (ORDER BY c{place} NULLS FIRST) - 1 AS i FROM {self.whole} GROUP BY c{place}), "
+            f"told AS MATERIALIZED (SELECT *, m / sum(m) OVER (PARTITION BY cls) AS share FROM (SELECT {listed}"
+            f"{number} AS cls, own.v, i, m FROM (SELECT {listed}c{place} AS v, sum(w) AS m FROM {relation} "
+            f"GROUP BY {listed}c{place}) AS own JOIN whole ON own.v IS NOT DISTINCT FROM whole.v)), "
+            f"far AS ({steps if place in self.ordered else least}) "
+            f"SELECT {listed}exp(-sum(CASE WHEN share > 0 THEN share * ln(share) ELSE 0 END)) AS e{place}, "
+            f"list(m ORDER BY m DESC) AS f{place}, any_value(t) AS t{place} FROM told JOIN far USING (cls) "
+            f"GROUP BY {listed}cls"
+        )

@@ -41,6 +41,7 @@ audit: venv
 
 docs: venv
 	$(BIN)/python -c "import json; from synth_assets.spec import Spec; print(json.dumps(Spec.model_json_schema(), indent=1))" > docs/spec.schema.json
+	$(BIN)/python -m benchmarks.points
 
 ui: venv
 	@$(BIN)/synth-assets ui

@@ -1,7 +1,8 @@
 """``diffix`` beside syndiffix 1.0.8: the same trees, the same noise, and what they cost.
 
-    python benchmarks/diffix.py conformance [--golden tests/diffix/golden]     needs the peer
+    python benchmarks/diffix.py conformance [--golden tests/diffix/golden] [--data DIR]     needs the peer
     python benchmarks/diffix.py quality TABLE.csv [--peer] [--target COLUMN]
+    python benchmarks/diffix.py risk TABLE.csv [--rows ROWS.csv] [--attacks 500]     needs Anonymeter, too
     python benchmarks/diffix.py pace [--rows 10000000]
 
 The peer lives in ``.peers/syndiffix``, made with
@@ -9,19 +10,22 @@ The peer lives in ``.peers/syndiffix``, made with
 ``conformance`` makes small tables (like taxi rides, like census rows, with nulls, ties, outliers, units with many rows
 and two kinds of units), asks the peer for all nodes and buckets without noise, compares, and writes tables and answers
 as golden files, nodes as a digest. Nodes that differ are those in which the peer shows the value of too few units.
+
+``risk`` fits four fifths of a table's rows, and has Anonymeter (its environment is that of ``evaluation.py``) attack as
+many of them as are left over for control. Its correction for samples of unequal size finds a risk of .1 in a table of
+fresh people; equal ones need none. ``--rows``: what the peer made of the same rows, if that is at hand already.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import combinations
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +36,19 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.evaluation import ANONYMETER
+from benchmarks.evaluation import ask as ask_anonymeter
+from benchmarks.evaluation import peer as anonymeter
 from benchmarks.synthesis import distances
 from synth_assets.diffix.harvest import harvest
 from synth_assets.diffix.parameters import Anonymization
 from synth_assets.synthesis import Diffix
-from tests.diffix.tables import buckets, forest, nodes
+from tests.diffix.tables import buckets, digest, forest, nodes, noisy_counts
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".peers/syndiffix/bin/python"
+ADULT = ["age", "hours-per-week"]
+SALTS = 400
 Table = dict[str, Any]
 
 
@@ -79,10 +88,6 @@ def ask(verb: str, given: list[Table]) -> Any:
         return json.loads(told.read_text())
 
 
-def digest(found: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(sorted(found, key=json.dumps)).encode()).hexdigest()
-
-
 def grown(given: Table, **kept: Any) -> Any:
     columns = [[np.nan if v is None else v for v in column] for column in given["columns"]]
     return forest(*columns, units=given["units"] or None, rows_per_unit=99 if given["units"] else 1, **kept)
@@ -106,25 +111,37 @@ def compare(given: Table, answer: dict[str, Any]) -> dict[str, int]:
     return counts
 
 
-def conformance(golden: Path | None) -> dict[str, Any]:
-    """Compare without noise, then the noise; keep the peer's answers."""
+def conformance(golden: Path | None, data: Path | None) -> dict[str, Any]:
+    """Compare without noise, then the noise; keep the peer's answers, of Adult only what tells no row."""
     given = tables()
     answers = ask("trees", list(given.values()))
     report: dict[str, Any] = {name: compare(t, a) for (name, t), a in zip(given.items(), answers, strict=True)}
     for (name, each), answer in zip(given.items(), answers, strict=True):
-        if golden is not None:
-            golden.mkdir(parents=True, exist_ok=True)
-            made = grown(each)
-            kept = {key: {"nodes": len(found), "sha256": digest(found)} for key, found in answer["nodes"].items()}
-            document = {
-                **each,
-                "trees": kept,
-                "leaks": leaks(made, answer["nodes"]),
-                "buckets": answer["buckets"],
-                "rows": answer["rows"],
-            }
-            (golden / f"{name}.json").write_text(json.dumps(document, separators=(",", ":")) + "\n")
-    return {**report, "noise": compare_noise(given["census"])}
+        leaking = leaks(grown(each), answer["nodes"])
+        keep(golden, name, {**each, **kept(answer), "leaks": leaking, "buckets": answer["buckets"]})
+    if data:
+        real = pd.read_csv(data / "adult_raw.csv")[ADULT]
+        adult = table([real[name].to_numpy(dtype=float) for name in ADULT])
+        (answer,) = ask("trees", [adult])
+        report["adult"] = compare(adult, answer)
+        buckets = {key: {"buckets": len(found), "sha256": digest(found)} for key, found in answer["buckets"].items()}
+        keep(golden, "digests/adult", {"columns": ADULT, **kept(answer), "buckets": buckets})
+    drawn = ask("noise", [given["census"]])
+    keep(golden, "noise/census", {"salts": SALTS, "nodes": {key: Counter(found) for key, found in drawn.items()}})
+    return {**report, "noise": compare_noise(given["census"], drawn)}
+
+
+def keep(golden: Path | None, name: str, document: dict[str, Any]) -> None:
+    if golden is not None:
+        path = golden / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, separators=(",", ":")) + "\n")
+
+
+def kept(answer: dict[str, Any]) -> dict[str, Any]:
+    """Nodes as digests, and how many rows each tree stands for."""
+    trees = {key: {"nodes": len(found), "sha256": digest(found)} for key, found in answer["nodes"].items()}
+    return {"trees": trees, "rows": answer["rows"]}
 
 
 def leaks(made: Any, theirs: dict[str, Any]) -> dict[str, Any]:
@@ -136,23 +153,17 @@ def leaks(made: Any, theirs: dict[str, Any]) -> dict[str, Any]:
     return {key: listed for key, listed in found.items() if listed}
 
 
-def compare_noise(given: Table) -> dict[str, Any]:
-    """Noisy counts of the same nodes over 400 salts: the least p-value of a test that both come from one law."""
-    theirs = ask("noise", [given])
-    ours: dict[str, list[int]] = {key: [] for key in theirs}
-    for salt in range(400):
-        tree = grown(given, rule=Anonymization(), salt=salt.to_bytes(16, "little")).tree((0,))
-        for node in nodes(tree):
-            key = json.dumps([node[1], node[2]])
-            if key in ours and node[6]:
-                ours[key].append(node[3])
-    large = [key for key in theirs if min(len(theirs[key]), len(ours[key])) == 400]
-    p = [stats.ks_2samp(theirs[key], ours[key]).pvalue for key in large]
-    shown = [[len(found[key]) / 400 for key in theirs] for found in (theirs, ours)]
+def compare_noise(given: Table, theirs: dict[str, list[int]]) -> dict[str, Any]:
+    """Noisy counts of the same nodes over many salts: the least p-value of a test that both come from one law."""
+    column = [np.nan if v is None else v for v in given["columns"][0]]
+    ours = noisy_counts(column, SALTS, Anonymization())
+    large = [key for key in theirs if len(theirs[key]) == ours.get(key, Counter()).total() == SALTS]
+    p = [stats.ks_2samp(theirs[key], list(ours[key].elements())).pvalue for key in large]
+    shown = [[len(theirs[key]) for key in theirs], [ours.get(key, Counter()).total() for key in theirs]]
     return {
         "nodes_always_shown": len(large),
         "least_p": round(float(min(p)), 4),
-        "shown_share": [round(float(np.mean(each)), 4) for each in shown],
+        "shown_share": [round(float(np.mean(each)) / SALTS, 4) for each in shown],
     }
 
 
@@ -172,49 +183,92 @@ def quality(path: Path, peer: bool, target: str | None) -> dict[str, Any]:
         report[" x ".join(map(str, columns)) if len(columns) < 4 else f"{len(columns)} columns"] = {"diffix": own}
         if peer:
             report[list(report)[-1]]["syndiffix"] = peer_quality(part, target if target in columns else None)
+    report["all pairs as tables"] = pairs_quality(real, peer)
+    return report
+
+
+def pairs_quality(real: pd.DataFrame, peer: bool) -> dict[str, Any]:
+    """A table for every pair of columns; of the peer's, twenty chosen by chance."""
     started = time.process_time()
-    for pair in combinations(real, 2):
-        Diffix().fit(real[list(pair)], salt=salt).sample()
-    report["all pairs as tables"] = {"cpu_s": round(time.process_time() - started, 1)}
+    model = Diffix(combinations=2).fit(real, salt=bytes(32))
+    made = [model.sample_combination(place) for place in range(len(model.combinations))]
+    report: dict[str, Any] = {"tables": len(made), "cpu_s": round(time.process_time() - started, 2)}
+    if peer:
+        chosen = sorted(np.random.default_rng(105).choice(len(made), min(20, len(made)), replace=False))
+        pairs = [list(model.combinations[place]) for place in chosen]
+        ours = [distances(real[pair], made[place]) for pair, place in zip(pairs, chosen, strict=True)]
+        theirs = [peer_quality(real[pair], None) for pair in pairs]
+        report |= {
+            "diffix": [round(float(np.mean([d[way] for d in ours])), 4) for way in range(2)],
+            "syndiffix": [round(float(np.mean([each["tvd"][way] for each in theirs])), 4) for way in range(2)],
+            "syndiffix_cpu_s_of_a_table": round(float(np.mean([each["cpu_s"] for each in theirs])), 1),
+        }
     return report
 
 
 def peer_quality(part: pd.DataFrame, target: str | None) -> dict[str, Any]:
+    made, spent = peer_rows(part, target)
+    return {"cpu_s": round(spent, 1), "tvd": distances(part, made)}
+
+
+def peer_rows(part: pd.DataFrame, target: str | None) -> tuple[pd.DataFrame, float]:
+    """What the peer makes of rows, and its CPU seconds."""
     with tempfile.TemporaryDirectory() as folder:
         given, out = Path(folder) / "table.csv", Path(folder) / "rows.csv"
         part.to_csv(given, index=False)
-        asked: list[str | Path] = [
-            PEER,
-            Path(__file__).with_name("diffix_peer.py"),
-            "rows",
-            given,
-            out,
-            *([target] if target else []),
-        ]
+        script = Path(__file__).with_name("diffix_peer.py")
+        asked: list[str | Path] = [PEER, script, "rows", given, out, *([target] if target else [])]
         told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-        made = pd.read_csv(out, keep_default_na=False, na_values=[""])
-        return {"cpu_s": round(float(told.split()[-1]), 1), "tvd": distances(part, made)}
+        return pd.read_csv(out, keep_default_na=False, na_values=[""]), float(told.split()[-1])
+
+
+def risk(path: Path, theirs: Path | None, attacks: int) -> dict[str, Any]:
+    """Risk and interval of each attack of Anonymeter on three fits and on the peer's rows."""
+    real = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    held = np.random.default_rng(0).random(len(real)) < 0.2
+    fitted, control = real[~held], real[held]
+    products = {f"diffix {i}": Diffix().fit(fitted, salt=bytes([i]) * 32).sample() for i in (1, 2, 3)}
+    products["syndiffix"] = pd.read_csv(theirs, keep_default_na=False) if theirs else peer_rows(fitted, None)[0]
+    names, amounts = list(real), [name for name in real if real[name].dtype.kind in "if"]
+    report: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        tables = {"real": fitted.sample(len(control), random_state=0), "control": control, **products}
+        files = {name: str(Path(folder) / f"{name}.csv") for name in tables}
+        for name, table in tables.items():
+            table.to_csv(files[name], index=False)
+        for name in products:
+            job = {**files, "product": files[name], "attacks": attacks, "halves": [names[::2], names[1::2]]}
+            job |= {"amounts": amounts, "texts": [column for column in names if column not in amounts]}
+            told, _ = ask_anonymeter(anonymeter(ROOT / ".peers", "anonymeter"), ANONYMETER, job)
+            report[name] = {
+                attack: [round(found[k], 3) for k in ("risk", "low", "high")]
+                for attack, found in told.items()
+                if "risk" in found
+            }
+    return report
 
 
 def pace(rows: int) -> dict[str, Any]:
     """Two columns of whole numbers and two of reals, in the engine."""
     con = duckdb.connect()
     normal = "sqrt(-2 * ln((hash(i, 1) % 1000003 + 1) / 1000004.0)) * cos((hash(i, 2) % 1000003) / 159155.0)"
-    con.execute(
-        f"CREATE TABLE t AS SELECT CAST(40 + 15 * z AS INTEGER) AS a, CAST(hash(i, 3) % 100 + 5 * z AS INTEGER) AS b,"
-        f" exp(z) AS x, exp(z) + (hash(i, 4) % 1000003) / 1e6 AS y, hash(i) AS unit"
-        f" FROM (SELECT i, {normal} AS z FROM range({rows}) AS s(i))"
-    )
     report: dict[str, Any] = {"rows": rows}
-    for name, columns in (("whole", "a, b"), ("real", "x, y")):
+    for name, columns in (
+        ("whole", "CAST(40 + 15 * z AS INTEGER) AS a, CAST(hash(i, 3) % 100 + 5 * z AS INTEGER) AS b"),
+        ("real", "exp(z) AS x, exp(z) + (hash(i, 4) % 1000003) / 1e6 AS y"),
+    ):
+        con.execute(
+            f"CREATE OR REPLACE TABLE t AS SELECT {columns}, hash(i) AS unit"
+            f" FROM (SELECT i, {normal} AS z FROM range({rows}) AS s(i))"
+        )
         started = time.process_time()
-        model = Diffix().fit(con.sql(f"SELECT {columns}, unit FROM t"), units="unit", salt=bytes(32))
+        model = Diffix().fit(con.table("t"), units="unit", salt=bytes(32))
         fitted = time.process_time()
         model.sample(rng=np.random.default_rng(0))
         report[name] = {
             "fit_cpu_s": round(fitted - started, 1),
             "sample_cpu_s": round(time.process_time() - fitted, 1),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
     return report
 
@@ -222,17 +276,25 @@ def pace(rows: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("conformance").add_argument("--golden", type=Path)
+    asked = verbs.add_parser("conformance")
+    asked.add_argument("--golden", type=Path)
+    asked.add_argument("--data", type=Path)
     of = verbs.add_parser("quality")
     of.add_argument("table", type=Path)
     of.add_argument("--peer", action="store_true")
     of.add_argument("--target")
+    at = verbs.add_parser("risk")
+    at.add_argument("table", type=Path)
+    at.add_argument("--rows", type=Path)
+    at.add_argument("--attacks", type=int, default=500)
     verbs.add_parser("pace").add_argument("--rows", type=int, default=10_000_000)
     chosen = parser.parse_args()
     if chosen.verb == "conformance":
-        report = conformance(chosen.golden)
+        report = conformance(chosen.golden, chosen.data)
     elif chosen.verb == "quality":
         report = quality(chosen.table, chosen.peer, chosen.target)
+    elif chosen.verb == "risk":
+        report = risk(chosen.table, chosen.rows, chosen.attacks)
     else:
         report = pace(chosen.rows)
     json.dump(report, sys.stdout, indent=1)

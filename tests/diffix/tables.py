@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,3 +82,18 @@ def nodes(tree: Tree) -> list[list[Any]]:
         ]
         for i in every
     ]
+
+
+def digest(found: list[Any]) -> str:
+    """A word for nodes or buckets in any order."""
+    return hashlib.sha256(json.dumps(sorted(found, key=json.dumps)).encode()).hexdigest()
+
+
+def noisy_counts(column: ArrayLike, salts: int, rule: Anonymization) -> dict[str, Counter[int]]:
+    """How often each node of a column's tree is shown with which count; a node is named by its intervals and values."""
+    seen: dict[str, Counter[int]] = {}
+    for salt in range(salts):
+        for node in nodes(forest(column, rule=rule, salt=salt.to_bytes(16, "little")).tree((0,))):
+            if node[6]:
+                seen.setdefault(json.dumps([node[1], node[2]]), Counter())[node[3]] += 1
+    return seen

@@ -131,7 +131,7 @@ texts = st.lists(
 
 
 @given(texts, st.integers(0, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_text_that_one_unit_has_never_appears(pairs: list[tuple[str, str]], salt: int) -> None:
     frame = pd.DataFrame({"common": [a for a, _ in pairs], "rare": [f"{a}{b}" for a, b in pairs]})
     frame = pd.concat([frame] * 2, ignore_index=True)
@@ -144,10 +144,44 @@ def test_a_text_that_one_unit_has_never_appears(pairs: list[tuple[str, str]], sa
         assert not few & set(sampled[column].dropna())
 
 
+@given(texts, st.sampled_from(["combinations", "wide", "target"]), st.integers(3, 8), st.integers(0, 3))
+@settings(max_examples=12, deadline=None)
+def test_nor_does_it_in_any_of_many_tables_or_in_a_wide_one(
+    pairs: list[tuple[str, str]], kind: str, least: int, salt: int
+) -> None:
+    """Neither the text nor the value of fewer units than asked for, whichever trees a row comes from."""
+    rng = np.random.default_rng(salt)
+    frame = pd.DataFrame({"common": [a for a, _ in pairs], "rare": [f"{a}{b}" for a, b in pairs]})
+    frame["number"] = rng.choice([0.5, 2.0, 7.25, 900.0], len(frame), p=[0.5, 0.4, 0.05, 0.05])
+    if kind != "combinations":
+        frame["flag"], frame["size"] = rng.integers(0, 2, len(frame)), rng.integers(0, 5, len(frame))
+    frame = pd.concat([frame] * 2, ignore_index=True)
+    frame["who"] = list(range(len(pairs))) * 2
+    method = Diffix(
+        least_units=least,
+        combinations=2 if kind == "combinations" else None,
+        target="common" if kind == "target" else None,
+    )
+    model = method.fit(frame, units="who", rows_per_unit=2, salt=bytes([salt]) * 16)
+    sampled = model.sample(300, rng=rng)
+    for column in ("common", "rare"):
+        owners = frame.groupby(column)["who"].nunique()
+        assert not set(owners[owners < least].index) & set(sampled[column].dropna())
+    place = list(frame).index("number")
+    owners = frame.groupby("number")["who"].nunique()
+    for cluster, part in zip(model._bucket_facts.clusters, model._parts, strict=True):
+        if place in cluster.columns:
+            k = cluster.columns.index(place)
+            alone = part.low[:, k] == part.high[:, k]
+            assert all(owners[value] >= least for value in np.unique(part.low[alone, k]))
+
+
 def test_a_rare_suffix_stays_with_its_owner() -> None:
     names = ["ward nine"] * 40 + ["ward nine, room of J. Roe"] + [f"ward {w}" for w in ("one", "two", "six")] * 20
-    model = Diffix().fit(pd.DataFrame({"ward": names}), salt=SALT)
-    assert not [text for text in model.sample(2000)["ward"] if "Roe" in text]
+    frame = pd.DataFrame({"ward": names, "sex": ["f", "m"] * 50 + ["f"], "age": [20, 30, 40, 50] * 25 + [99]})
+    for method, table in ((Diffix(), frame[["ward"]]), (Diffix(combinations=2), frame)):
+        model = method.fit(table, salt=SALT)
+        assert not [text for text in model.sample(2000)["ward"].dropna() if "Roe" in text]
 
 
 def test_same_rows_same_salt_same_buckets_in_any_order() -> None:

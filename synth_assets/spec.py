@@ -456,7 +456,7 @@ def parse_spec(text: str, path: Path, environ: Mapping[str, str]) -> Spec:
     if not isinstance(data, dict):
         raise SpecError(f"{path} must hold a mapping with `sources` and `consumers`")
     try:
-        spec = Spec.model_validate(_expand(data, environ, ""))
+        spec = Spec.model_validate(_expand(data, environ, ""), context={"folder": path.parent})
     except ValidationError as error:
         lines = [f"{path}: {line}" for line in explain(error, data, Spec)]
         raise SpecError("\n".join(dict.fromkeys(lines))) from None

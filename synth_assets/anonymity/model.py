@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Role = Literal["direct_identifier", "quasi_identifier", "sensitive", "insensitive", "undecided"]
 
@@ -16,8 +19,9 @@ class Hierarchy(BaseModel):
 
     Exactly one of ``widths`` (of intervals that start at 0, each a multiple of the one before), ``prefixes`` (numbers
     of leading characters kept, falling) and ``groups`` (each step maps every value to the name of its group; values
-    left out keep their own, and a later step maps the names of the step before). ``suppressible: false`` takes away
-    the last step, '*'.
+    left out keep their own, and a later step maps the names of the step before). ``file`` is a CSV file without a
+    header, from which the groups are read: in each record a value and its names, from fine to coarse, as ARX takes
+    them. ``suppressible: false`` takes away the last step, '*'.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,7 +29,16 @@ class Hierarchy(BaseModel):
     widths: tuple[float, ...] = ()
     prefixes: tuple[int, ...] = ()
     groups: tuple[dict[str, str], ...] = ()
+    file: str | None = None
     suppressible: bool = True
+
+    @model_validator(mode="after")
+    def _groups_of_file(self, info: ValidationInfo) -> Self:
+        """Read the file, once; it lies beside the spec, whose folder the context names."""
+        if self.file is not None and not self.groups:
+            folder = Path((info.context or {}).get("folder", "."))
+            object.__setattr__(self, "groups", read_groups(folder / self.file))
+        return self
 
     @field_validator("widths")
     @classmethod
@@ -50,6 +63,33 @@ class Hierarchy(BaseModel):
         if sum(map(bool, (self.widths, self.prefixes, self.groups))) > 1:
             raise ValueError("give one of `widths`, `prefixes` and `groups`")
         return self
+
+
+def read_groups(path: Path) -> tuple[dict[str, str], ...]:
+    """The steps that a CSV file describes: for each column but the first, its names by those of the one before.
+
+    Raises:
+        ValueError: the file cannot be read, its records differ in length, or a name has two names one step further.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"file ({path}) cannot be read ({type(error).__name__}); name a UTF-8 file") from None
+    first = text.partition("\n")[0]
+    delimiter = max(";,\t|", key=first.count)
+    records = [record for record in csv.reader(io.StringIO(text), delimiter=delimiter) if record]
+    lengths = {len(record) for record in records}
+    if len(lengths) != 1 or lengths == {1}:
+        raise ValueError(f"file ({path}) must have a value and its groups in each record, and as many in all of them")
+    steps: list[dict[str, str]] = [{} for _ in range(lengths.pop() - 1)]
+    for number, record in enumerate(records, start=1):
+        for names, fine, coarse in zip(steps, record, record[1:], strict=False):
+            if names.setdefault(fine, coarse) != coarse:
+                raise ValueError(
+                    f"file ({path}), record {number}: a name stands in two groups of the next step; let what is "
+                    "one group stay one group"
+                )
+    return tuple(steps)
 
 
 class Recursive(BaseModel):

@@ -174,6 +174,39 @@ def test_groups_and_prefixes_as_a_person_wants_them(con: duckdb.DuckDBPyConnecti
     assert result.levels["job"].meaning == "groups, step 1"
 
 
+def test_groups_from_a_file(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text(
+        "nurse;health;care;*\ndoctor;health;care;*\ncook;food;trade;*\n'waiter, head';food;trade;*\n", "utf-8"
+    )
+    read = Hierarchy.model_validate({"file": "jobs.csv"}, context={"folder": tmp_path})
+    assert read.groups[0] == {"nurse": "health", "doctor": "health", "cook": "food", "'waiter, head'": "food"}
+    assert read.groups[1:] == ({"health": "care", "food": "trade"}, {"care": "*", "trade": "*"})
+    values = "('nurse', 1), ('doctor', 2), ('cook', 3), ('cook', 4)"
+    result, rows = run(
+        con, values, "job, __unit", columns(["job"]), k=2, suppression_limit=0, hierarchies={"job": read}
+    )
+    assert rows == [("food",), ("food",), ("health",), ("health",)]
+    assert (result.levels["job"].level, result.levels["job"].meaning) == (1, "groups, step 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("a,b\nc\n", "as many in all of them"),
+        ("alone\n", "a value and its groups"),
+        ("", "a value and its groups"),
+        ("a,x,one\nb,x,two\n", "record 2: a name stands in two groups"),
+        (None, "cannot be read"),
+    ],
+)
+def test_files_that_are_no_hierarchy_are_refused(tmp_path: Path, text: str | None, match: str) -> None:
+    if text is not None:
+        (tmp_path / "h.csv").write_text(text)
+    with pytest.raises(ValidationError, match=match):
+        Hierarchy.model_validate({"file": "h.csv"}, context={"folder": tmp_path})
+
+
 def test_types_of_every_kind_are_generalized_or_hidden(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE IF EXISTS released")
     query = (

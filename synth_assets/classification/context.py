@@ -12,7 +12,7 @@ from synth_assets.classification.dictionary import PEOPLE_WORDS
 from synth_assets.classification.evidence import DECIDED, Finding, judge_readings
 from synth_assets.classification.headers import kinds, parts, readings, words
 from synth_assets.classification.values import Profile
-from synth_assets.classification.vocabulary import PLACE_LIKE, QUASI, EntityType
+from synth_assets.classification.vocabulary import OTHER, PLACE_LIKE, QUASI, EntityType
 
 _OF_PEOPLE: frozenset[EntityType] = frozenset({
     "first_name", "last_name", "email", "national_id", "date_of_birth", "age", "gender", "marital_status",
@@ -28,7 +28,7 @@ _WEAK_PHRASES = frozenset({
     "alcohol", "pressure", "sex", "conditions", "operator", "contact", "condition", "drug", "drugs", "pulse",
     "weight kg", "gewicht kg", "temperature",
 })  # fmt: skip
-_KEYS = frozenset({"id", "key", "uuid", "guid", "unique id", "pk", "index key"})
+_KEYS = frozenset({"id", "key", "nr", "no", "number", "num", "uuid", "guid", "unique id", "pk", "index key"})
 _BARE = frozenset({
     "id", "code", "name", "description", "number", "nr", "no", "key", "type", "date", "title", "label", "status",
     "value", "uuid", "nom", "nombre", "nome", "naam", "desc", "cd", "bezeichnung", "nazwa", "libelle", "identifier",
@@ -57,7 +57,9 @@ class Table:
                 bodily += finding.entity_type == "health" and points == 1
         named = any(word in PEOPLE_WORDS or "PERSON" in kinds(word) for word in parts(self.name))
         spoken = any(word in PEOPLE_WORDS for name in self.columns for word in words(name))
-        return sum(found.values()) + (1.0 if named else 0.0) + (0.5 if spoken else 0.0) + 0.5 * min(bodily, 3)
+        of_things = "person_id" not in found and any("THING" in kinds(word) for word in parts(self.name))
+        about = 1.0 if named else -float(of_things)
+        return sum(found.values()) + about + (0.5 if spoken else 0.0) + 0.5 * min(bodily, 3)
 
     @property
     def about_people(self) -> bool:
@@ -67,7 +69,10 @@ class Table:
 
 def _points(name: str, found: Profile, finding: Finding) -> float:
     if " ".join(words(name)) in _WEAK_PHRASES:
-        return 0.25 if words(name) == ("name",) and not finding.strong and found.given_names < 0.3 else 0.5
+        named = finding.strong or found.given_names >= 0.3
+        return 0.5 if words(name) != ("name",) else 1.5 if named else 0.25
+    if finding.entity_type in {"email", "phone"}:
+        return 0.75  # a shop has them too
     return 1.5 if finding.entity_type in _SURE and finding.confidence > 0.8 else 1.0
 
 
@@ -87,7 +92,9 @@ def _named_by_table(table: Table, index: int) -> Finding:
         best = next(iter(readings(f"{table.name} {name}")), None)
         bare = {word for phrase in [" ".join(words(name))] for word in phrase.split()}
         tells = best and best.weight > 0.7 and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
-        if best and tells and best.entity_type not in {finding.entity_type, "person_id"}:
+        of_people = any("PERSON" in kinds(word) for word in parts(table.name))
+        other = best and best.entity_type not in {finding.entity_type, "person_id"}
+        if best and tells and other and not (of_people and best.entity_type in OTHER):
             told = judge_readings((best,), found)
             if told.entity_type == best.entity_type:
                 return replace(told, rule="the table's name and the column's")
@@ -105,14 +112,15 @@ def _row_key(table: Table) -> list[Finding]:
     """The row key of a table about people names a person, unless another column does."""
     settled = list(table.findings)
     explicit = any(
-        finding.entity_type == "person_id" and finding.confidence >= DECIDED and not found.missing
-        for finding, found in zip(table.findings, table.profiles, strict=True)
+        finding.entity_type == "person_id" and finding.confidence >= DECIDED and not found.missing and not _by(name)
+        for name, finding, found in zip(table.columns, table.findings, table.profiles, strict=True)
     )
     if explicit or not table.about_people:
         return settled
     for index, (name, found) in enumerate(zip(table.columns, table.profiles, strict=True)):
         finding = settled[index]
-        if finding.entity_type == "record_id" and " ".join(words(name)) in _KEYS and found.distinct_share > 0.99:
+        key = " ".join(word for word in words(name) if len(word) > 1)
+        if finding.entity_type == "record_id" and key in _KEYS and found.distinct_share > 0.99:
             note = "the row key of a table about people"
             settled[index] = replace(
                 finding, entity_type="person_id", evidence=(*finding.evidence, note), rule="the row key of people"
@@ -120,48 +128,58 @@ def _row_key(table: Table) -> list[Finding]:
     return settled
 
 
+def _by(name: str) -> bool:
+    """Whether a name speaks of whoever did something to the row: `created_by`."""
+    return any(word in {"by", "por", "par", "von"} for word in words(name))
+
+
 _SUBJECTS: tuple[tuple[str, frozenset[EntityType], EntityType], ...] = (
     ("health", frozenset({"health", "diagnosis", "medication", "procedure"}), "health"),
     ("money", frozenset({"financial"}), "financial"),
+    ("pay", frozenset({"salary"}), "salary"),
 )
 
 
 def _neighbours(table: Table) -> list[Finding]:
-    """Opaque columns hold what the table is about: health where a third of the known columns do."""
-    settled = list(table.findings)
-    known = [f.entity_type for f in table.findings if f.confidence >= DECIDED]
-    for index, finding in enumerate(table.findings):
-        opaque = finding.rule == "nothing known" or (finding.confidence < DECIDED and not finding.strong)
-        goal = " ".join(words(table.columns[index])) in {"target", "outcome", "label", "class", "result", "y"}
-        if not (opaque or goal) or not table.profiles[index].values:
-            continue
-        for subject, kinds_of, entity in _SUBJECTS:
-            count = sum(kind in kinds_of for kind in known)
-            if table.about_people and count >= 3 and count / len(known) >= 0.35 and _coded(table.profiles[index]):
-                note = f"{count} of the {len(known)} known columns are about {subject}"
-                settled[index] = Finding(entity, 0.55, (note, *finding.evidence), f"a table about {subject}")
-                break
-        else:
-            if opaque and not table.about_people and len(known) >= 3 and len(table.columns) <= 2 * len(known):
-                note = "the table's other columns speak of no people"
-                settled[index] = replace(
-                    finding, confidence=max(finding.confidence, 0.55), evidence=(*finding.evidence, note)
-                )
-    return settled
+    """Opaque columns hold what the table is about, dates in a table of people are somebody's."""
+    return [_by_neighbours(table, index) for index in range(len(table.columns))]
 
 
-def _coded(found: Profile) -> bool:
-    return found.numeric or found.distinct <= 20
+def _by_neighbours(table: Table, index: int) -> Finding:
+    finding, found = table.findings[index], table.profiles[index]
+    opaque = finding.confidence < DECIDED
+    goal = " ".join(words(table.columns[index])) in {"target", "outcome", "label", "class", "result", "y"}
+    if not (opaque or goal) or not found.values:
+        return finding
+    if table.about_people and (found.numeric or found.distinct <= 20) and (told := _subject(table)):
+        entity, note = told
+        return Finding(entity, 0.55, (note, *finding.evidence), "what the table is about")
+    if opaque and found.shares["date"] > 0.9 and not found.numeric:
+        kind: EntityType = "person_date" if table.about_people else "date"
+        return replace(finding, entity_type=kind, confidence=0.55, rule="dates under an unknown name")
+    known = sum(other.confidence >= DECIDED for other in table.findings)
+    if opaque and not table.about_people and known >= 3 and len(table.columns) <= 2 * known:
+        note = "the table's other columns speak of no people"
+        return replace(finding, confidence=0.55, evidence=(*finding.evidence, note), rule="a table without people")
+    return finding
+
+
+def _subject(table: Table) -> tuple[EntityType, str] | None:
+    """What a table is about, by a third of its known columns or by its name, and a note that says so."""
+    known = [finding.entity_type for finding in table.findings if finding.confidence >= DECIDED]
+    named = {reading.entity_type for reading in readings(table.name) if reading.weight > 0.4}
+    for subject, entities, entity in _SUBJECTS:
+        count = sum(kind in entities for kind in known)
+        if count >= 3 and count / len(known) >= 0.35:
+            return entity, f"{count} of the {len(known)} known columns are about {subject}"
+        if named & entities:
+            return entity, f"the table's name speaks of {subject}"
+    return None
 
 
 _THINGS_TOO: frozenset[EntityType] = QUASI | {
-    "street_address",
-    "address_part",
-    "health",
-    "financial",
-    "procedure",
-    "salary",
-}
+    "street_address", "address_part", "health", "financial", "procedure", "salary", "photo",
+}  # fmt: skip
 """What may be a thing's as well as a person's: a shop has an address, a car a weight."""
 _OF_A_PLACE = frozenset(
     {"store", "shop", "branch", "hospital", "airport", "warehouse", "company", "supplier", "vendor"}

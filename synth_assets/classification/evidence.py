@@ -42,8 +42,10 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
     """The first meaning of a name that the values do not contradict, together with what the values say."""
     by_value = _by_values(found)
     contradicted: tuple[str, ...] = ()
-    for reading in meanings:
-        if reason := _contradiction(reading.entity_type, found):
+    for place, reading in enumerate(meanings):
+        others = meanings[place + 1 :]
+        doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
+        if reason := _contradiction(reading.entity_type, found) or doubt:
             contradicted = (*contradicted, f"name says {reading.entity_type}, but {reason}")
             continue
         combined = _combine(_by_name(reading, found), by_value, found)
@@ -235,9 +237,19 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
         return "the numbers are too small"
     if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
         return "values are no names"
+    if entity == "person_name" and found.shares["firm"] > 0.3:
+        return "values are names of firms"
     if entity == "email" and found.shares["email"] < 0.2:
         return "values are no mail addresses"
     return _contradiction_of_facts(entity, found)
+
+
+def _doubt(entity: EntityType, found: Profile) -> str | None:
+    """Why another meaning of the same weight is more likely."""
+    few = found.values >= 20 and found.distinct <= 6 and not found.numeric
+    if entity in {"region", "city", "country"} and few and found.listed.get(entity, 0.0) < 0.3:
+        return "there are few different values, and none is a known place"
+    return None
 
 
 def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:

@@ -32,6 +32,10 @@ _ABOUT = frozenset(
 )
 _LINKS = ("", "s", "n", "en", "es", "er", "e", "i", "o")
 _ENDINGS = frozenset({"id", "nr", "no", "dt", "nm", "cd", "yn", "ip"})
+_HEADS = (
+    "datum", "date", "dat", "passwort", "password", "nummer", "number", "telefon", "adresse", "preis", "betrag",
+    "kosten", "anzahl", "status", "gehalt", "kennung", "beginn", "ende", "bezeichnung", "menge",
+)  # fmt: skip
 _WHOLE = frozenset({"valid", "paid", "grid", "solid", "liquid", "rapid", "covid", "hybrid", "android", "kid", "bid"})
 
 
@@ -74,7 +78,9 @@ def parts(header: str) -> tuple[str, ...]:
 
 _KIND_NAMES = {"person": "PERSON", "thing": "THING", "event": "EVENT"}
 _FORMS: dict[str, frozenset[str]] = {
-    _fold(word): MEANINGS.get(word, frozenset()) | KINDS.get(word, frozenset())
+    _fold(word): MEANINGS.get(word, frozenset()).union(
+        KINDS.get(word, ()), *(KINDS.get(meaning, ()) for meaning in MEANINGS.get(word, ()))
+    )
     for word in MEANINGS.keys() | KINDS.keys()
 }
 PHRASES: dict[tuple[str, ...], EntityType] = {
@@ -93,7 +99,16 @@ def _cut(word: str) -> tuple[str, ...]:
     """A word that nobody knows as known ones, where it can be cut into such without a rest."""
     if word in _KNOWN or word in FILLERS or word in _WHOLE or word.isdigit():
         return (word,)
-    return _pieces(word, 4) or (word,)
+    return _pieces(word, 4) or _head(word) or (word,)
+
+
+def _head(word: str) -> tuple[str, ...] | None:
+    """A compound of which only the last part is known: `geraetepasswort` is a password of something."""
+    for head in _HEADS:
+        rest = word.removesuffix(head)
+        if rest != word and len(rest) >= 4:
+            return (rest, head)
+    return None
 
 
 def _pieces(word: str, most: int) -> tuple[str, ...] | None:
@@ -142,7 +157,8 @@ def _forms(word: str) -> frozenset[str]:
 
 def kinds(word: str) -> frozenset[str]:
     """Whether a word is a noun for a PERSON, a THING or an EVENT."""
-    return _forms(word) & {"PERSON", "THING", "EVENT"}
+    plural = word[:-1] if word.endswith("s") else word
+    return (_FORMS.get(word) or _FORMS.get(plural, frozenset())) & {"PERSON", "THING", "EVENT"}
 
 
 @dataclass(frozen=True)
@@ -212,7 +228,7 @@ def _key_of(raw: Sequence[str]) -> EntityType | None:
     before = [*reversed(raw[: places[-1]])] or raw[1:]
     nearest = next((found for word in before if (found := kinds(word) & {"PERSON", "THING"})), None)
     if nearest is None:
-        return None
+        return "record_id" if raw[-1] == "id" and before[0] in _KNOWN and len(before[0]) > 3 else None
     return "person_id" if "PERSON" in nearest else "record_id"
 
 

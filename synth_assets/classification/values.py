@@ -55,8 +55,10 @@ PATTERNS: dict[str, str] = {
     "postcode": r"\d{2}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
     r"|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{3} \d{2}",
     "five": r"\d{5}",
-    "dial": r"(\+|00)\d[\d ().\-/]{7,18}|0[\d ().\-/]{7,18}\d|\(\d{2,5}\) ?[\d .\-/]{5,14}\d"
+    "dial": r"(\+|00)\d[\d ().\-/]{7,18}|0[1-9(][\d ().\-/]{6,17}\d|\(\d{2,5}\) ?[\d .\-/]{5,14}\d"
     r"|1?\d{3}[-. ]\d{3}[-. ]\d{4}(x\d+)?",
+    "firm": r"(?i).*\b(inc|llc|ltd|gmbh|ag|plc|group|corp|company|university|hospital|bank|and sons|ltda|sarl|srl|bv|kg"
+    r"|school|clinic|insurance|e\.v|s\.a|s\.l|sp\. z o\.o|ohg|e\.g|kgaa|et fils|s\.r\.l|s\.p\.a)\b.*",
     "blood": r"(A|B|AB|O|0) ?[+-]",
     "icd": r"[A-TV-Z]\d{2}\.\d{1,4}",
     "hash": r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=|\$2[aby]\$.+",

@@ -183,14 +183,21 @@ class _Job:
     redrawn: dict[int, int] = field(default_factory=dict)
 
     def create(self) -> None:
-        """Create the target from the rules and the fakes; unique columns keep their numbers until fakes differ."""
-        names = "".join(f"{self._expression(i)} AS {quote(c.name)}, " for i, c in enumerate(self.columns))
-        gender = f", female AS {KNOWN_GENDER}" if any(f.fake.fake in GENDERED for f in self.faked) else ""
-        numbers = "".join(f", n{f.index} AS {self._kept_number(f)}" for f in self.unique)
-        self.con.execute(
-            f"CREATE OR REPLACE TABLE {self.target} AS SELECT {names}u AS __unit, k AS __control{gender}{numbers} "
-            f"FROM {self._numbered}"
-        )
+        """Create the target from the rules and the fakes; unique columns keep their numbers until fakes differ.
+
+        What is invented is written as it is: to look for a way to compress it takes longer than to make it.
+        """
+        made = []
+        for i, c in enumerate(self.columns):
+            plain = " USING COMPRESSION uncompressed" if isinstance(c.treatment, Fake | Pseudonymize) else ""
+            made.append((f"{quote(c.name)} {c.treatment.output_type(c.data_type)}{plain}", self._expression(i)))
+        made += [("__unit UBIGINT", "u"), ("__control BOOLEAN", "k")]
+        if any(f.fake.fake in GENDERED for f in self.faked):
+            made.append((f"{KNOWN_GENDER} BOOLEAN", "female"))
+        made += [(f"{self._kept_number(f)} UBIGINT", f"n{f.index}") for f in self.unique]
+        self.con.execute(f"CREATE OR REPLACE TABLE {self.target} ({', '.join(column for column, _ in made)})")
+        cells = ", ".join(cell for _, cell in made)
+        self.con.execute(f"INSERT INTO {self.target} SELECT {cells} FROM {self._numbered}")
 
     def _expression(self, index: int) -> str:
         column = self.columns[index]
@@ -331,18 +338,39 @@ class _Job:
         size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
         if self._count(f"SELECT count(*) FROM (SELECT part FROM taken GROUP BY part HAVING count(*) > {size})"):
             return None
-        start, order = "place", "(PARTITION BY part ORDER BY start, n"
+        if self._park_near(sizes):
+            return "FROM parked WHERE again <> place"
+        start = "place"
         for _ in range(2):
-            self.con.execute(
-                f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, place, p + max(start - p) OVER {order} "
-                f"ROWS UNBOUNDED PRECEDING) AS again FROM (SELECT *, row_number() OVER {order}) - 1 AS p "
-                f"FROM (SELECT *, {start} AS start FROM taken))"
-            )
+            self._park(f"SELECT *, 0 AS block, {start} AS start FROM taken")
             self.con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT n FROM parked WHERE again >= {size}")
             if not self._count("SELECT count(*) FROM over"):
                 break
             start = "CASE WHEN n IN (SELECT n FROM over) THEN 0 ELSE place END"
         return "FROM parked WHERE again <> place"
+
+    def _park_near(self, sizes: tuple[int, int]) -> bool:
+        """Park in the blocks of places where two met, if no one leaves a block: then all others stay where they are."""
+        rows = self._count("SELECT count(*) FROM taken")
+        widths = [max(64, 16 * size // rows) for size in sizes]
+        width = f"CASE WHEN part THEN {widths[1]} ELSE {widths[0]} END"
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, place // {width} AS block "
+            "FROM (SELECT part, place FROM taken GROUP BY ALL HAVING count(*) > 1)"
+        )
+        if self._count("SELECT count(*) FROM over") > rows // 64:
+            return False
+        blocks = f"(SELECT *, place // {width} AS block, place AS start FROM taken)"
+        self._park(f"SELECT * FROM {blocks} SEMI JOIN over USING (part, block)")
+        size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
+        return not self._count(f"SELECT count(*) FROM parked WHERE again >= least((block + 1) * {width}, {size})")
+
+    def _park(self, rows: str) -> None:
+        order = "(PARTITION BY part, block ORDER BY start, n"
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, place, block, p + max(start - p) OVER {order} "
+            f"ROWS UNBOUNDED PRECEDING) AS again FROM (SELECT *, row_number() OVER {order}) - 1 AS p FROM ({rows}))"
+        )
 
     def _count(self, query: str) -> int:
         return int(self.con.execute(query).fetchall()[0][0])

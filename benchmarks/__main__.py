@@ -47,10 +47,15 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
         "classification": ["classification.py", *(["--data", str(data)] if data else [])],
         "synthesis": ["synthesis.py", "quality", str(table)],
         "pace": ["synthesis.py", "pace"],
+        "diffix": ["diffix.py", "quality", str(table)],
+        "diffix_pace": ["diffix.py", "pace"],
     }
+    if (ROOT / ".peers" / "syndiffix").exists():
+        commands["diffix"] += ["--peer"]
     if data:
         commands["synthesis"] += ["--domain", "benchmarks/adult.json", "--target", "label"]
         commands["synthesis"] += ["--peers", "dpmm", "datasynthesizer"]
+        commands["diffix"] += ["--target", "label"]
         commands["nist"] = ["synthesis.py", "quality", str(data / "nist_acs_national2019.csv"), "--epsilon", "1"]
         commands["nist"] += ["--domain", "benchmarks/nist.json", "--methods", "mst", "privbayes", "aim"]
         commands["nist"] += ["--columns", *NIST_COLUMNS]

@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.evaluation import ANONYMETER
 from benchmarks.evaluation import ask as ask_anonymeter
 from benchmarks.evaluation import peer as anonymeter
-from benchmarks.synthesis import distances
+from benchmarks.synthesis import Utility, distances
 from synth_assets.diffix.harvest import harvest
 from synth_assets.diffix.parameters import Anonymization
 from synth_assets.synthesis import Diffix
@@ -172,17 +172,24 @@ def quality(path: Path, peer: bool, target: str | None) -> dict[str, Any]:
     real = pd.read_csv(path, keep_default_na=False, na_values=[""])
     salt = bytes(32)
     Diffix().fit(real.iloc[:50, :1], salt=salt)  # imports are not counted
+    utility = Utility(real, target) if target else None
+    everything = [str(name) for name in real]
+    numbers = [name for name in everything if real[name].dtype.kind in "if"]
+    chosen: list[tuple[str, list[str], str | None]] = [(" x ".join(n), n, None) for n in [numbers[:1] + numbers[-1:]]]
+    chosen += [(f"{len(everything)} columns", everything, None)] if len(everything) > 2 else []
+    chosen += [(f"{len(everything)} columns for {target}", everything, target)] if target else []
     report: dict[str, Any] = {}
-    numbers = [name for name in real if real[name].dtype.kind in "if"]
-    pairs = [numbers[:1] + numbers[-1:], *([list(real)] if len(real.columns) > 2 else [])]
-    for columns in pairs:
-        part = real[columns]
+    for label, columns, goal in chosen:
         started = time.process_time()
-        made = Diffix(target=target if target in columns else None).fit(part, salt=salt).sample()
-        own = {"cpu_s": round(time.process_time() - started, 3), "tvd": distances(part, made)}
-        report[" x ".join(map(str, columns)) if len(columns) < 4 else f"{len(columns)} columns"] = {"diffix": own}
-        if peer:
-            report[list(report)[-1]]["syndiffix"] = peer_quality(part, target if target in columns else None)
+        made = Diffix(target=goal).fit(real[columns], salt=salt).sample(rng=np.random.default_rng(0))
+        tables = {"diffix": (made, time.process_time() - started)}
+        if peer and goal is None:
+            tables["syndiffix"] = peer_rows(real[columns], None)
+        report[label] = {
+            name: {"cpu_s": round(spent, 2), "tvd": distances(real[columns], rows)}
+            | ({"auc_gap": round(utility.gap(rows), 4)} if utility and target in columns else {})
+            for name, (rows, spent) in tables.items()
+        }
     report["all pairs as tables"] = pairs_quality(real, peer)
     return report
 
@@ -197,18 +204,14 @@ def pairs_quality(real: pd.DataFrame, peer: bool) -> dict[str, Any]:
         chosen = sorted(np.random.default_rng(105).choice(len(made), min(20, len(made)), replace=False))
         pairs = [list(model.combinations[place]) for place in chosen]
         ours = [distances(real[pair], made[place]) for pair, place in zip(pairs, chosen, strict=True)]
-        theirs = [peer_quality(real[pair], None) for pair in pairs]
+        rows, spent = zip(*(peer_rows(real[pair], None) for pair in pairs), strict=True)
+        theirs = [distances(real[pair], each) for pair, each in zip(pairs, rows, strict=True)]
         report |= {
             "diffix": [round(float(np.mean([d[way] for d in ours])), 4) for way in range(2)],
-            "syndiffix": [round(float(np.mean([each["tvd"][way] for each in theirs])), 4) for way in range(2)],
-            "syndiffix_cpu_s_of_a_table": round(float(np.mean([each["cpu_s"] for each in theirs])), 1),
+            "syndiffix": [round(float(np.mean([d[way] for d in theirs])), 4) for way in range(2)],
+            "syndiffix_cpu_s_of_a_table": round(float(np.mean(spent)), 1),
         }
     return report
-
-
-def peer_quality(part: pd.DataFrame, target: str | None) -> dict[str, Any]:
-    made, spent = peer_rows(part, target)
-    return {"cpu_s": round(spent, 1), "tvd": distances(part, made)}
 
 
 def peer_rows(part: pd.DataFrame, target: str | None) -> tuple[pd.DataFrame, float]:

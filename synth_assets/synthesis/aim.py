@@ -38,7 +38,7 @@ from synth_assets.synthesis.zeros import Zeros, barred_cells, declared_without
 SINGLES = Fraction(3, 10)
 ROUNDS = 2.5
 """Rounds per column, unless the noise is lowered on the way."""
-GROUP_NOISE = 8.0
+GROUP_NOISE = 12.0
 TARGET_GROUP_NOISE = 4.0
 """A group of cells holds about this many standard deviations of the first round's noise, at least: coarse groups serve
 the marginals themselves, fine ones a target, which a few rare values may tell much of."""

@@ -14,6 +14,7 @@ import duckdb
 
 from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
+from synth_assets.anonymity import Anonymization
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError, sealed
 from synth_assets.evaluation import (
@@ -94,7 +95,10 @@ def _certify(
         "guarantee": product.guarantee.replace("_", " "),
         "treatments": "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy),
     }
-    combinations = get_meta(con, "staged")["made"].get("combinations")
+    made = get_meta(con, "staged")["made"]
+    if product.anonymize is not None:
+        facts |= Anonymization.model_validate(made).story
+    combinations = made.get("combinations")
     if combinations is not None:
         verdict, *documents = _evaluate_each(con, product, policy, facts, combinations, int(digest[:8], 16))
     elif product.statistics is not None:

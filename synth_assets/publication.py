@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from synth_assets import __version__
+from synth_assets.anonymity import Anonymization, Anonymize
 from synth_assets.certification import find_certificate
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import PublicationRefused, sealed
@@ -234,6 +236,8 @@ def data_card(
         card["combinations"] = combinations
     if invents(product, policy):
         card["key"] = {"name": consumer.key or "own", "shared_with": platform.spec.sharing(consumer)}
+    if product.anonymize is not None:
+        card["anonymity"] = _anonymity(product.anonymize, Anonymization.model_validate(meta["made"]))
     if product.guarantee == "differential_privacy":
         epsilon, delta = product.cost()
         card["privacy"] = {
@@ -245,6 +249,17 @@ def data_card(
         }
         card["expected_errors"] = meta["made"].get("errors") or []
     return card
+
+
+def _anonymity(model: Anonymize, made: Anonymization) -> dict[str, Any]:
+    """How rows were made alike; what was counted on real rows is rounded."""
+    left_out = made.suppressed_rows / max(made.rows + made.suppressed_rows, 1)
+    return {
+        "model": model.wished,
+        "steps": made.steps,
+        "left_out_percent": ceil(100 * left_out),
+        "loss": round(made.loss, 1),
+    }
 
 
 FIGURES = {

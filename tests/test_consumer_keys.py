@@ -150,11 +150,12 @@ def test_the_plan_and_the_card_say_who_can_join(platform: Platform) -> None:
     assert joins["published/left/people"] == ["right"]
     assert all(release["cached"] for release in planned["releases"])
     cards = {}
-    for name in ("one/people", "left/people"):
+    for name in ("one/people", "left/people", "one/towns"):
         consumer, product = platform.spec.product(name)
         release_id, policy = require_current(platform, name, product)
         with platform.warehouse.connect() as con:
             meta = attach_staged(platform, con, name, release_id)
         cards[name] = render_card(data_card(platform, consumer, product, policy, meta, (), 0))
     assert "a key that no other consumer shares" in cards["one/people"]
+    assert "| sex | the value itself (step 0 of 1) |" in cards["one/towns"]
     assert "shared with\nright: rows of the same person can be joined" in cards["left/people"]

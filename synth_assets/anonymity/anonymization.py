@@ -292,9 +292,15 @@ def _write(con: duckdb.DuckDBPyConnection, table: _Table, target: str) -> None:
 
 def _describe(table: _Table, search: Search, outcome: Outcome, reached: Reached, params: Anonymize) -> Anonymization:
     chosen = {
-        steps.column.name: Generalization(level=level, levels=len(steps.steps), meaning=steps.steps[level].meaning)
-        for steps, level in zip(table.steps.values(), outcome.node, strict=True)
+        steps.column.name: Generalization(
+            level=level,
+            levels=len(steps.steps),
+            meaning=steps.steps[level].meaning,
+            loss=search.bound(tuple(level if i == place else 0 for i in range(len(outcome.node)))),
+        )
+        for place, (steps, level) in enumerate(zip(table.steps.values(), outcome.node, strict=True))
     }
+    classes = search.classes_at(outcome.node)
     hidden = ("direct_identifier", "undecided")
     nodes = int(np.prod([len(steps.steps) for steps in table.steps.values()], dtype=np.float64))
     return Anonymization(
@@ -310,6 +316,7 @@ def _describe(table: _Table, search: Search, outcome: Outcome, reached: Reached,
         max_t=reached.max_t,
         loss=outcome.loss,
         optimal=search.proved,
+        few_units=int(classes.rows[classes.units() < params.k].sum()),
         explanation={
             "guarantee": "heuristic",
             "model": f"k-anonymity over privacy units: {params.wished}",

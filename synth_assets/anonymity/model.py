@@ -151,13 +151,17 @@ class AnonymizedColumn(BaseModel):
 
 
 class Generalization(BaseModel):
-    """The step that was chosen for one column: ``level`` of ``levels``, 0 being the value itself, and its meaning."""
+    """The step that was chosen for one column: ``level`` of ``levels``, 0 being the value itself, and its meaning.
+
+    ``loss`` is the column's part of the table's loss.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: int
     levels: int
     meaning: str
+    loss: float = 0.0
 
 
 class Anonymization(BaseModel):
@@ -166,7 +170,8 @@ class Anonymization(BaseModel):
     ``levels`` has one entry a generalized column; ``min_k``, ``min_l`` (None without sensitive columns),
     ``min_entropy_l`` and ``max_t`` (None unless the model looks at shares) were counted on the finished rows; ``loss``
     is the non-uniform entropy lost, 0 where all quasi-identifiers stay at level 0 and 1 where nothing is left of them;
-    ``optimal`` says whether the search proved that no other choice of levels loses less.
+    ``optimal`` says whether the search proved that no other choice of levels loses less; ``few_units`` are the
+    suppressed rows of classes of fewer than k units, the others were suppressed for their sensitive values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -183,4 +188,29 @@ class Anonymization(BaseModel):
     max_t: float | None = None
     loss: float
     optimal: bool
+    few_units: int = 0
     explanation: dict[str, Any]
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """For each generalized column the level that it reached, in words."""
+        return {
+            name: f"{chosen.meaning} (step {chosen.level} of {chosen.levels - 1})"
+            for name, chosen in self.levels.items()
+        }
+
+    @property
+    def story(self) -> dict[str, str]:
+        """What was done and why, for people; with exact counts of real rows."""
+        chosen = [f"{name}: {text}, loss {self.levels[name].loss:.3f}" for name, text in self.steps.items()]
+        share = self.suppressed_rows / max(self.rows + self.suppressed_rows, 1)
+        uneven = self.suppressed_rows - self.few_units
+        whole = f"{self.loss:.3f} of 1, non-uniform entropy"
+        few = f"{self.few_units} in groups of fewer than {self.k} units"
+        return {
+            "model": str(self.explanation["model"]),
+            "generalized": "; ".join(chosen),
+            "loss": whole + (", proved least" if self.optimal else ", the least that was found"),
+            "rows left out": f"{self.suppressed_rows} ({share:.1%}); {few}; "
+            f"{uneven} in groups whose sensitive values did not suffice",
+        }

@@ -110,6 +110,21 @@ def test_each_class_shows_several_sensitive_values(con: duckdb.DuckDBPyConnectio
         run(con, values, "sex, diagnosis, __unit", chosen, k=2, l=3)
 
 
+def test_the_story_says_what_was_done_and_why(con: duckdb.DuckDBPyConnection) -> None:
+    rows = [f"({30 + i}, 's{i % 2}', {i})" for i in range(10)] + ["(71, 's0', 20)"]
+    rows += [f"(50, 's0', {30 + i})" for i in range(3)]
+    wanted = {"age": Hierarchy(widths=(10,), suppressible=False)}
+    chosen = columns(["age"], ["s"])
+    result, _ = run(con, ", ".join(rows), "age, s, __unit", chosen, k=2, l=2, suppression_limit=0.3, hierarchies=wanted)
+    assert (result.suppressed_rows, result.few_units) == (4, 1)
+    assert sum(level.loss for level in result.levels.values()) <= result.loss + 1e-12
+    assert result.story["rows left out"] == (
+        "4 (28.6%); 1 in groups of fewer than 2 units; 3 in groups whose sensitive values did not suffice"
+    )
+    assert result.story["generalized"].startswith("age: intervals of 10 (step 1 of 1), loss 0.")
+    assert "proved least" in result.story["loss"]
+
+
 def test_every_sensitive_column_must_be_diverse(con: duckdb.DuckDBPyConnection) -> None:
     values = "('F', 'flu', 1, 1), ('F', 'hiv', 1, 2), ('M', 'flu', 1, 3), ('M', 'hiv', 2, 4)"
     chosen = columns(["sex"], ["diagnosis", "ward"])

@@ -59,6 +59,7 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
         commands["nist"] = ["synthesis.py", "quality", str(data / "nist_acs_national2019.csv"), "--epsilon", "1"]
         commands["nist"] += ["--domain", "benchmarks/nist.json", "--methods", "mst", "privbayes", "aim"]
         commands["nist"] += ["--columns", *NIST_COLUMNS]
+        commands["deidentification"] = ["deidentification.py", "names", "joins", "adult", "--table", str(table)]
         commands["evaluation"] = ["evaluation.py", "--data", str(data)]
         commands["statistics"] = ["figures.py", str(table)]
     return commands

@@ -121,23 +121,34 @@ def init(
 def classify(
     file: Annotated[Path, typer.Argument(help="A file that ingestion reads.")],
     header: HeaderOption = None,
+    explain: Annotated[str | None, typer.Option("--explain", metavar="COLUMN", help="All about one column.")] = None,
     format: FormatOption = Format.text,
 ) -> None:
-    """Roles and types of each column, with confidence and evidence."""
+    """Roles and types of each column, with confidence and the three strongest pieces of evidence."""
     from synth_assets.starter import scan
 
     scanned = scan(file, header)
     _print_notes(scanned.notes)
-    verdicts = scanned.verdicts
+    verdicts = scanned.verdicts if explain is None else tuple(v for v in scanned.verdicts if v.column == explain)
+    if not verdicts and explain is not None:
+        from synth_assets.messages import nearest
+
+        raise SpecError(
+            f"{explain} is no column of {file.name}{nearest(explain, [v.column for v in scanned.verdicts])}"
+        )
     if format is Format.json:
         keys = ("column", "entity_type", "role", "confidence", "evidence")
         _print_json([{key: verdict.model_dump(mode="json")[key] for key in keys} for verdict in verdicts])
         return
-    table = Table("column", "role", "entity type", "confidence", "evidence")
+    if explain is not None:
+        facts = verdicts[0].model_dump(mode="json", exclude={"evidence"}, exclude_none=True)
+        for name, said in [*facts.items(), *(("evidence", line) for line in verdicts[0].evidence)]:
+            out.print(f"{name.replace('_', ' '):>15}  {_escape(said)}", soft_wrap=True)
+        return
+    table = Table("column", "role", "entity type", "confidence", "rule", "evidence")
     for verdict in verdicts:
-        evidence = "; ".join(verdict.evidence)
-        row = (verdict.column, verdict.role, verdict.entity_type, f"{verdict.confidence:.2f}", evidence)
-        table.add_row(*(_escape(cell) for cell in row))
+        what = (verdict.column, verdict.role, verdict.entity_type, f"{verdict.confidence:.2f}")
+        table.add_row(*map(_escape, (*what, verdict.rule, "; ".join(verdict.strongest))))
     out.print(table)
 
 

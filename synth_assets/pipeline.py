@@ -170,7 +170,7 @@ def classify_source(platform: Platform, name: str) -> Materialized:
         columns = [(str(column), str(kind)) for column, kind in facts["columns"]]
         _check_decisions(source, [column for column, _ in columns], facts.get("notes", ()))
         relation = f"(SELECT {', '.join(quote(column) for column, _ in columns)} FROM raw.data)"
-        found = classify(con, relation, columns, table_name=name)
+        found = classify(con, relation, columns, table_name=name, unit=source.unit)
         verdicts = apply_decisions(found, source.columns)
         con.execute('CREATE TABLE out.data ("column" VARCHAR, entity_type VARCHAR, role VARCHAR, confidence DOUBLE)')
         con.executemany(
@@ -190,7 +190,7 @@ def classify_source(platform: Platform, name: str) -> Materialized:
         columns=tuple(columns),
         facts=_verdict_facts(verdicts),
         lineage={column: ((f"raw/{name}", column),) for column, _ in columns},
-        tags={v.column: {"role": v.role, "entity_type": v.entity_type, "decided_by": v.decided_by} for v in verdicts},
+        tags={v.column: _verdict_tags(v) for v in verdicts},
         version=fingerprint([v.model_dump(mode="json") for v in verdicts]),
     )
 
@@ -204,9 +204,22 @@ def _check_decisions(source: Source, columns: list[str], notes: Sequence[str]) -
             )
 
 
+def _verdict_tags(verdict: ColumnVerdict) -> dict[str, str]:
+    """What the catalogue shows at a column."""
+    tags = {"role": verdict.role, "entity_type": verdict.entity_type, "decided_by": verdict.decided_by}
+    return tags | {"confidence": f"{verdict.confidence:.2f}"}
+
+
 def _verdict_facts(verdicts: list[ColumnVerdict]) -> dict[str, Any]:
     roles = sorted({verdict.role for verdict in verdicts})
-    return {f"{role} columns": ", ".join(v.column for v in verdicts if v.role == role) for role in roles}
+    facts = {f"{role} columns": ", ".join(v.column for v in verdicts if v.role == role) for role in roles}
+    against = [v.column for v in verdicts if any(line.startswith("contradicts the classifier") for line in v.evidence)]
+    return facts | {"why": "\n".join(_why(v) for v in verdicts), "decided against the classifier": ", ".join(against)}
+
+
+def _why(verdict: ColumnVerdict) -> str:
+    said = "; ".join(verdict.strongest)
+    return f"{verdict.column}: {verdict.entity_type}, {verdict.role} ({verdict.confidence:.2f}, {verdict.rule}): {said}"
 
 
 def treated_columns(source: Source, verdicts: list[ColumnVerdict]) -> list[TreatedColumn]:

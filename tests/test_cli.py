@@ -115,6 +115,15 @@ def test_classify_prints_one_document(workspace: Path) -> None:
     assert "Quirinus" not in done.stdout
 
 
+def test_classify_explains_a_column(workspace: Path) -> None:
+    said = command("classify", "people.csv", "--explain", "pay", cwd=workspace).stdout
+    assert "salary" in said
+    assert "name: `pay` covers 100%" in said
+    done = command("classify", "people.csv", "--explain", "pey", cwd=workspace)
+    assert done.returncode == 1
+    assert "did you mean" in done.stderr or "pay" in done.stderr
+
+
 def test_a_starter_runs_as_it_is(tmp_path: Path) -> None:
     write_people(tmp_path, 1500)
     made = command("init", "work", "--source", "people.csv", cwd=tmp_path)

@@ -7,7 +7,7 @@ until a person decides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import duckdb
@@ -15,11 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synth_assets.classification.context import Table, in_context, somebodys
 from synth_assets.classification.evidence import DECIDED, judge
+from synth_assets.classification.singling import count_singled_out
 from synth_assets.classification.values import Profile, profile, sample
 from synth_assets.classification.vocabulary import EntityType, Role, role_of
 from synth_assets.storage import quote
 
 _SAMPLE = "temp.classified_sample"
+
+_TELLING = 0.05  # share of units that a combination must single out to make a date or an employer a quasi-identifier
+_FEW, _SOME, _MANY_ROWS = 4, 5, 50_000  # columns whose combinations are counted
 
 
 class ColumnVerdict(BaseModel):
@@ -48,6 +52,11 @@ class ColumnVerdict(BaseModel):
     distinct_share: float = 0.0
     decided_by: Literal["spec", "classifier"] = "classifier"
 
+    @property
+    def strongest(self) -> tuple[str, ...]:
+        """The first two pieces of evidence, and the last, which is what the table says or what was measured."""
+        return self.evidence if len(self.evidence) <= 3 else (*self.evidence[:2], self.evidence[-1])
+
 
 def classify(
     con: duckdb.DuckDBPyConnection,
@@ -55,6 +64,7 @@ def classify(
     columns: Sequence[tuple[str, str]],
     *,
     table_name: str = "",
+    unit: str | None = None,
 ) -> list[ColumnVerdict]:
     """Say for every column what it holds and what it does to the people in the table.
 
@@ -63,6 +73,7 @@ def classify(
         relation_sql: a FROM-able text.
         columns: names and DuckDB types, in order.
         table_name: the name of the table, as weak evidence about what it is about.
+        unit: the column that says whose row it is; None: the first key of persons with several rows, or each row.
 
     Returns:
         one verdict a column, in their order.
@@ -77,7 +88,50 @@ def classify(
     settled = in_context(Table(table_name, names, profiles, found))
     table = Table(table_name, names, profiles, settled)
     unique = _unique_columns(con, relation_sql, rows, columns, profiles)
-    return [_verdict(table, index, name in unique) for index, name in enumerate(names)]
+    verdicts = [_verdict(table, index, name in unique) for index, name in enumerate(names)]
+    return _measured(con, relation_sql, rows, verdicts, unit) if table.about_people else verdicts
+
+
+def _measured(
+    con: duckdb.DuckDBPyConnection,
+    relation_sql: str,
+    rows: int,
+    verdicts: list[ColumnVerdict],
+    unit: str | None,
+) -> list[ColumnVerdict]:
+    """The verdicts with what the columns do together: the share of units that they single out."""
+    owners = [v.column for v in verdicts if v.entity_type == "person_id" and not v.unique and v.role != "undecided"]
+    candidates = [v for v in verdicts if v.column != unit and not v.unique and _may_single_out(v)]
+    candidates.sort(key=lambda v: (v.role != "quasi_identifier", -v.distinct_share))
+    chosen = [v.column for v in candidates[: _FEW if rows > _MANY_ROWS else _SOME]]
+    found = count_singled_out(con, relation_sql, chosen, rows, unit or next(iter(owners), None))
+    shares = {frozenset(singling.columns): singling.share for singling in found}
+    return [_with_measure(verdict, shares) for verdict in verdicts]
+
+
+def _may_single_out(verdict: ColumnVerdict) -> bool:
+    return verdict.role in {"quasi_identifier", "undecided"} or _measured_too(verdict)
+
+
+def _measured_too(verdict: ColumnVerdict) -> bool:
+    """A day or an employer may be a detail of the row or of the person: what it does decides."""
+    a_day = verdict.entity_type == "date" and verdict.data_type.startswith(("DATE", "TIMESTAMP"))
+    return verdict.role == "insensitive" and (a_day or verdict.entity_type == "organization")
+
+
+def _with_measure(verdict: ColumnVerdict, shares: Mapping[frozenset[str], float]) -> ColumnVerdict:
+    """A verdict with the strongest combination of its column."""
+    mine = [columns for columns in shares if verdict.column in columns]
+    if not mine:
+        return verdict
+    strongest = max(mine, key=lambda columns: (round(shares[columns], 2), -len(columns)))
+    others = strongest - {verdict.column}
+    together = f"with {' and '.join(sorted(others))} " if others else "alone "
+    note = f"measured: {together}it singles out {shares[strongest]:.1%} of the units"
+    update: dict[str, object] = {"evidence": (*verdict.evidence, note)}
+    if _measured_too(verdict) and shares[strongest] - shares.get(others, 0.0) >= _TELLING:
+        update |= {"role": "quasi_identifier", "rule": "measured: it helps to single units out"}
+    return verdict.model_copy(update=update)
 
 
 def _verdict(table: Table, index: int, unique: bool) -> ColumnVerdict:
@@ -118,6 +172,15 @@ def _unique_columns(
     ]
     if not candidates:
         return set()
-    counts = ", ".join(f"count({quote(name)}) = count(DISTINCT {quote(name)})" for name in candidates)
-    row = con.execute(f"SELECT {counts} FROM {relation_sql}").fetchall()[0]
-    return {name for name, differs in zip(candidates, row, strict=True) if differs}
+    rough = ", ".join(f"approx_count_distinct({quote(name)})" for name in candidates)
+    likely = con.execute(f"SELECT {rough} FROM {relation_sql}").fetchall()[0]
+    return {
+        name
+        for name, about in zip(candidates, likely, strict=True)
+        if about > 0.8 * rows and _unique(con, relation_sql, name)
+    }
+
+
+def _unique(con: duckdb.DuckDBPyConnection, relation_sql: str, name: str) -> bool:
+    counted = f"SELECT count({quote(name)}) = count(DISTINCT {quote(name)}) FROM {relation_sql}"
+    return bool(con.execute(counted).fetchall()[0][0])

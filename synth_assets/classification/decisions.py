@@ -54,6 +54,7 @@ def _decide(verdict: ColumnVerdict, decision: Decision | None) -> ColumnVerdict:
         "confidence": 1.0,
         "evidence": (*evidence, *verdict.evidence),
         "subtype": decision.subtype or (verdict.subtype if entity == verdict.entity_type else None),
+        "rule": "decided in the spec",
         "decided_by": "spec",
     }
     return verdict.model_copy(update=changed)

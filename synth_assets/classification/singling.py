@@ -1,0 +1,75 @@
+"""How many units a combination of up to three columns singles out, counted in the engine.
+
+A unit is singled out where nobody else has the same values: the famous postcode, date of birth and sex (Sweeney,
+"Simple Demographics Often Identify People Uniquely", 2000). Values are hashed to 32 bits once; of large tables a
+share of the *combinations* is counted, not of the rows, as a sample of rows would make everybody look alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import duckdb
+
+from synth_assets.storage import quote
+
+_CODES = "temp.classified_codes"
+_COUNTED = 400_000  # rows of a table that one combination is counted over
+
+
+@dataclass(frozen=True)
+class Singling:
+    """What a combination does.
+
+    Attributes:
+        columns: their names.
+        share: of the units, 0 to 1, how many it singles out.
+    """
+
+    columns: tuple[str, ...]
+    share: float
+
+
+def count_singled_out(
+    con: duckdb.DuckDBPyConnection,
+    relation_sql: str,
+    columns: Sequence[str],
+    rows: int,
+    unit: str | None = None,
+) -> list[Singling]:
+    """Every combination of up to three columns with the share of units that it singles out.
+
+    Args:
+        relation_sql: a FROM-able text.
+        columns: few; n of them make about n cubed over six combinations.
+        rows: of the relation.
+        unit: the column that says whose row it is; None: each row is its own unit.
+    """
+    if rows < 2 or not columns:
+        return []
+    codes = [f"(hash({quote(name)}) & 4294967295)::UINTEGER AS c{i}" for i, name in enumerate(columns)]
+    owner = f", hash({quote(unit)}) AS u" if unit is not None else ""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_CODES} AS SELECT {', '.join(codes)}{owner} FROM {relation_sql}")
+    units = int(con.execute(f"SELECT {'count(DISTINCT u)' if owner else 'count(*)'} FROM {_CODES}").fetchall()[0][0])
+    try:
+        return [
+            Singling(tuple(columns[i] for i in chosen), _share(con, chosen, rows, units, unit is not None))
+            for size in (1, 2, 3)
+            for chosen in combinations(range(len(columns)), size)
+        ]
+    finally:
+        con.execute(f"DROP TABLE {_CODES}")
+
+
+def _share(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], rows: int, units: int, owned: bool) -> float:
+    keys = ", ".join(f"c{i}" for i in chosen)
+    if owned:
+        alone = f"SELECT min(u) AS u FROM {_CODES} GROUP BY {keys} HAVING min(u) = max(u)"
+        return float(con.execute(f"SELECT count(DISTINCT u) FROM ({alone})").fetchall()[0][0]) / units
+    step = max(1, rows // _COUNTED)
+    where = f"WHERE hash({keys}) % {step} = 0" if step > 1 else ""
+    counted = f"SELECT count(*) AS n FROM {_CODES} {where} GROUP BY {keys}"
+    alone, all_ = con.execute(f"SELECT count(*) FILTER (n = 1), coalesce(sum(n), 0) FROM ({counted})").fetchall()[0]
+    return float(alone) / float(all_) if all_ else 0.0

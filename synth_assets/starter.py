@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,21 +87,22 @@ def scan(file: Path, header: bool | None = None) -> ScannedSource:
         columns, notes = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(header=header), "scanned")
         verdicts = classify(con, "scanned", columns, table_name=file.stem)
         rows = con.execute("SELECT count(*) FROM scanned").fetchall()[0][0]
-        plain = _plain_columns(con, [column for column, _ in columns], rows)
+        plain = _plain_columns(con, columns, rows)
     unit = _unit(verdicts)
     many = unit is not None and not unit.unique
     name = unit.column if unit else None
     return ScannedSource(source_name(file), file, tuple(verdicts), rows, plain, name, many, header, notes)
 
 
-def _plain_columns(con: duckdb.DuckDBPyConnection, columns: list[str], rows: int) -> frozenset[str]:
+def _plain_columns(con: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]], rows: int) -> frozenset[str]:
     words = min(_MOST_WORDS, max(10, rows // 50))
     facts = [
-        f"2 * count({q}) > count(*) AND (any_value(typeof({q})) <> 'VARCHAR' OR approx_count_distinct({q}) <= {words})"
-        for q in map(quote, columns)
+        f"2 * count({quote(name)}) > count(*)"
+        + (f" AND approx_count_distinct({quote(name)}) <= {words}" if data_type == "VARCHAR" else "")
+        for name, data_type in columns
     ]
     verdicts = con.execute(f"SELECT {', '.join(facts)} FROM scanned").fetchall()[0]
-    return frozenset(column for column, verdict in zip(columns, verdicts, strict=True) if verdict)
+    return frozenset(name for (name, _), verdict in zip(columns, verdicts, strict=True) if verdict)
 
 
 def find_people(source: ScannedSource, others: list[ScannedSource]) -> str | None:

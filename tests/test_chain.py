@@ -15,8 +15,6 @@ from synth_assets.release import current_release, release_key
 from synth_assets.synthesis import Independent
 from tests.workspace import one, product, publish, read, run, write_people, write_spec
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,8 +8,6 @@ import pytest
 from synth_assets.cli import app
 from tests.workspace import command, one, plain, product, write_people, write_spec
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,8 +15,6 @@ from synth_assets.definitions import build_defs
 from synth_assets.spec import load_spec
 from tests.workspace import one, product, read, write_people, write_spec
 
-pytestmark = pytest.mark.xdist_group("executors")
-
 ROOT = Path(__file__).parent.parent
 
 

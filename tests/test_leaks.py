@@ -14,8 +14,6 @@ from synth_assets.demo import ensure
 from synth_assets.demo.generator import generate
 from tests.workspace import command
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 CANARIES = 50
 DIRECT = ("first_name", "last_name", "email", "phone", "address", "note")
 

@@ -17,8 +17,6 @@ from synth_assets.publication import publish_product
 from synth_assets.release import stage_product
 from tests.workspace import product, read, write_people, write_spec
 
-pytestmark = pytest.mark.xdist_group("recovery")
-
 ROOT = Path(__file__).parent.parent
 NOW = "2026-01-01T00:00:00+00:00"
 

@@ -18,8 +18,6 @@ from synth_assets.synthesis import Model, base
 from tests.audit.games import Recorder, Replayer
 from tests.workspace import PEOPLE, run, write_people
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 STRANGERS = {
     "never seen": "P99999," + "Q" * 3000 + ",X,1000," + "Atlantis " * 500 + ",2000000000\n",
     "unknown": "P99999,,,-3,,\n",

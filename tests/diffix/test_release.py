@@ -16,8 +16,6 @@ from synth_assets.storage import derive_key
 from synth_assets.synthesis import Diffix
 from tests.workspace import command, one, product, read, write_people, write_spec
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 
 def test_a_release_knows_units_and_salt_and_is_noted_as_heuristic(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,8 +12,6 @@ from synth_assets.errors import SpecError
 from synth_assets.execution import materialize
 from synth_assets.spec import load_spec
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 SPEC = """\
 sources:
   - name: people

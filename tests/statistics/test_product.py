@@ -12,8 +12,6 @@ import pytest
 from synth_assets.summary import summarize_run
 from tests.workspace import publish, read, run, write_spec
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 FIGURES = """\
 consumers:
   - name: team

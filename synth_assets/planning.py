@@ -53,16 +53,12 @@ def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: 
     """
     releases = [_release(spec, warehouse, ledger, consumer, product) for consumer, product in spec.products()]
     sources = [_source(spec, source, releases, ledger, start) for source in spec.sources if source.budget]
+    heuristic = [_heuristic(source, releases, ledger) for source in spec.sources]
     return {
         "releases": [{**asdict(r), "left_out": list(r.left_out), "joins": list(r.joins)} for r in releases],
         "sources": sources,
-        "heuristic": [
-            row for source in spec.sources if any((row := _heuristic(source, releases, ledger))[n] for n in _COUNTS)
-        ],
+        "heuristic": [row for row in heuristic if row["made"] or row["planned"]],
     }
-
-
-_COUNTS = ("made", "planned")
 
 
 def _heuristic(source: Source, releases: list[PlannedRelease], ledger: Ledger | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import duckdb
 
 from synth_assets.errors import SourceError, SpecError
 
-PURPOSES = ("unit", "bound", "fake", "pseudonym", "shuffle", "snapshot")
+PURPOSES = ("unit", "bound", "fake", "pseudonym", "randomize", "shuffle", "snapshot")
 """What the secret of a warehouse is used for in SQL; each purpose has a key of its own."""
 
 _BLOCK = 64  # bytes; the block of SHA-256, to which HMAC pads its key
@@ -165,6 +165,29 @@ def sync_replace(temporary: Path, final: Path) -> None:
         os.close(folder)
 
 
+_verified = False
+
+
+def _with_cryptography() -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB that can write encrypted files: httpfs, which comes with pip, has the cryptography for it.
+
+    It opens no connection here. The first one of a process checks the signature of the library, which means hashing
+    all of it; the others get the very library that is loaded already.
+    """
+    from duckdb_extensions import import_extension
+
+    global _verified  # noqa: PLW0603 - what a process has loaded is a fact of the process
+    con = duckdb.connect(config={"allow_unsigned_extensions": _verified})
+    try:
+        import_extension("httpfs", con=con)
+        con.load_extension("httpfs")
+    except BaseException:
+        con.close()
+        raise
+    _verified = True
+    return con
+
+
 class Warehouse:
     """The three zones below ``root``; see the module's docstring for how its files stay whole.
 
@@ -191,9 +214,8 @@ class Warehouse:
         """An in-memory DuckDB with the keyed macros; what it spills is encrypted and removed with it."""
         spill = self.restricted / "tmp" / f"{os.getpid()}-{secrets.token_hex(4)}"
         self._private_folder(spill)
-        con = duckdb.connect()
+        con = _with_cryptography()
         try:
-            self._load_crypto(con)
             con.execute("SET temp_file_encryption = true")
             con.execute(f"SET temp_directory = {literal(str(spill))}")
             con.execute("SET autoinstall_known_extensions = false")
@@ -202,14 +224,6 @@ class Warehouse:
         finally:
             con.close()
             shutil.rmtree(spill, ignore_errors=True)
-
-    @staticmethod
-    def _load_crypto(con: duckdb.DuckDBPyConnection) -> None:
-        """Encrypted writing needs the cryptography of httpfs, which comes with pip and opens no connection here."""
-        from duckdb_extensions import import_extension
-
-        import_extension("httpfs", con=con)
-        con.load_extension("httpfs")
 
     @contextmanager
     def write(self, key: str) -> Iterator[duckdb.DuckDBPyConnection]:

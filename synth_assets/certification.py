@@ -14,7 +14,7 @@ import duckdb
 
 from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
-from synth_assets.anonymity import Anonymization
+from synth_assets.anonymity import Anonymization, Attackers, Risk, measure_risk
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError, sealed
 from synth_assets.evaluation import (
@@ -31,7 +31,7 @@ from synth_assets.evaluation import (
     worst_of,
 )
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.products import figure_rows, fitted_rows, own_rows
+from synth_assets.products import figure_rows, fitted_rows, given_rows, own_rows
 from synth_assets.release import attach_staged, lend_keys, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Learned, render_review, review_figures, true_figures
@@ -181,8 +181,31 @@ def _measure(
         limits=Limits(effort=Effort(alarms=alarms)),
     )
     real = fitted_rows(columns, alias=alias)
-    html, document = render_report(evaluation, con, real, rows, title=facts["product"], facts=facts)
+    risk = _measure_risk(con, product, judged, alias)
+    after = Anonymization.model_validate(get_meta(con, "staged")["made"]).attackers if product.anonymize else None
+    html, document = render_report(
+        evaluation, con, real, rows, title=facts["product"], facts=facts, reidentification=_tell_risk(risk, after)
+    )
     return evaluation, html, document
+
+
+def _measure_risk(
+    con: duckdb.DuckDBPyConnection, product: Product, policy: list[TreatedColumn], alias: str
+) -> Risk | None:
+    """Who could be found by quasi-identifiers: in the rows that are given, or in those that a model made alike."""
+    quasi = [column.name for column in policy if column.role == "quasi_identifier"]
+    if quasi and product.rows is not None:
+        return measure_risk(con, given_rows(con, product.rows, policy, alias), quasi, product.rows.rare)
+    if quasi and product.anonymize is not None:
+        return measure_risk(con, fitted_rows([*quasi, "__unit"], alias=alias), quasi, product.anonymize.k)
+    return None
+
+
+def _tell_risk(risk: Risk | None, after: Attackers | None) -> dict[str, Any] | None:
+    """What the report shows of it; ``after``: what a privacy model has left to the attackers."""
+    if risk is None:
+        return None
+    return {**risk.model_dump(mode="json"), "after": None if after is None else after.model_dump(mode="json")}
 
 
 def _review(

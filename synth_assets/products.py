@@ -17,7 +17,7 @@ from synth_assets.anonymity import AnonymizedColumn, anonymize, withhold_rare
 from synth_assets.deidentification import KNOWN_GENDER, Fake, Generalize, Keep, TreatedColumn, deidentify
 from synth_assets.domain import Domain, as_instant
 from synth_assets.errors import PublicationRefused, SourceError
-from synth_assets.spec import Product, Source
+from synth_assets.spec import Product, Rows, Source
 from synth_assets.statistics import Statistics, check_figures
 from synth_assets.storage import ROW, columns_of, get_meta, literal, quote, whole_row
 from synth_assets.synthesis import Diffix, Model
@@ -278,13 +278,22 @@ def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[Tr
     if product.rows is None:
         raise SourceError(f"product {product.name} has no `rows`")
     chosen = ", ".join(quote(column.name) for column in policy)
-    drawn = f"keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < {product.rows.share!r}"
-    alias = own_rows(con, policy, f"NOT __control AND {drawn}")
+    alias = own_rows(con, policy, f"NOT __control AND {drawn_units(product.rows)}")
     con.execute(
-        f"CREATE TABLE out.data AS SELECT {chosen} FROM {without_rare_text(con, policy, product.rows.rare, alias)}"
-        f" AS {ROW} WHERE {drawn} ORDER BY keyed_int('shuffle', {whole_row()})"
+        f"CREATE TABLE out.data AS SELECT {chosen} FROM {given_rows(con, product.rows, policy, alias)}"
+        f" AS {ROW} ORDER BY keyed_int('shuffle', {whole_row()})"
     )
     return {"share": product.rows.share}
+
+
+def drawn_units(rows: Rows) -> str:
+    """SQL that is true of the rows of the units whose rows are given."""
+    return f"keyed_int('shuffle', CAST(__unit AS VARCHAR)) / 18446744073709551616.0 < {rows.share!r}"
+
+
+def given_rows(con: duckdb.DuckDBPyConnection, rows: Rows, policy: list[TreatedColumn], alias: str = "d") -> str:
+    """SQL for the rows of a product of ``rows``, and ``__unit``."""
+    return f"(SELECT * FROM {without_rare_text(con, policy, rows.rare, alias)} AS {ROW} WHERE {drawn_units(rows)})"
 
 
 __all__ = [
@@ -294,6 +303,7 @@ __all__ = [
     "declared_domain",
     "figure_rows",
     "fitted_rows",
+    "given_rows",
     "make_table",
     "own_rows",
     "without_rare_text",

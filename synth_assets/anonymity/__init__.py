@@ -13,14 +13,18 @@ from synth_assets.anonymity.model import (
     Hierarchy,
 )
 from synth_assets.anonymity.rare import nothing_to_generalize, withhold_rare
+from synth_assets.anonymity.risk import Attackers, Risk, measure_risk
 
 __all__ = [
     "Anonymization",
     "Anonymize",
     "AnonymizedColumn",
+    "Attackers",
     "Generalization",
     "Hierarchy",
+    "Risk",
     "anonymize",
+    "measure_risk",
     "nothing_to_generalize",
     "withhold_rare",
 ]

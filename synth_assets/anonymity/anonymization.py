@@ -20,6 +20,7 @@ from synth_assets.anonymity.hierarchies import STAR, Cell, Steps, build
 from synth_assets.anonymity.lattice import Classes, Demand, Incidence, Outcome, Search
 from synth_assets.anonymity.model import Anonymization, Anonymize, AnonymizedColumn, Generalization
 from synth_assets.anonymity.recount import Reached, Recount
+from synth_assets.anonymity.risk import attackers_on
 from synth_assets.errors import AnonymityUnreachable, SpecError
 from synth_assets.storage import quote
 
@@ -317,6 +318,7 @@ def _describe(table: _Table, search: Search, outcome: Outcome, reached: Reached,
         loss=outcome.loss,
         optimal=search.proved,
         few_units=int(classes.rows[classes.units() < params.k].sum()),
+        attackers=attackers_on(classes, search.demand.passes(classes), params.k),
         explanation={
             "guarantee": "heuristic",
             "model": f"k-anonymity over privacy units: {params.wished}",

@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from synth_assets.anonymity.risk import Attackers
+
 Role = Literal["direct_identifier", "quasi_identifier", "sensitive", "insensitive", "undecided"]
 
 
@@ -171,7 +173,8 @@ class Anonymization(BaseModel):
     ``min_entropy_l`` and ``max_t`` (None unless the model looks at shares) were counted on the finished rows; ``loss``
     is the non-uniform entropy lost, 0 where all quasi-identifiers stay at level 0 and 1 where nothing is left of them;
     ``optimal`` says whether the search proved that no other choice of levels loses less; ``few_units`` are the
-    suppressed rows of classes of fewer than k units, the others were suppressed for their sensitive values.
+    suppressed rows of classes of fewer than k units, the others were suppressed for their sensitive values;
+    ``attackers`` are what is left to them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -189,6 +192,7 @@ class Anonymization(BaseModel):
     loss: float
     optimal: bool
     few_units: int = 0
+    attackers: Attackers | None = None
     explanation: dict[str, Any]
 
     @property

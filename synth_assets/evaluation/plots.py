@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -146,6 +146,24 @@ def attack_plot(evaluation: Evaluation) -> bytes:
     axes.invert_yaxis()
     axes.set_xlabel("share of guesses that came true", fontsize=8, color=CONTROL)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _png(figure)
+
+
+def contribution_plot(risk: Mapping[str, Any]) -> bytes:
+    """What each quasi-identifier adds to the units that all of them single out together."""
+    found = risk["contributions"]
+    shapley = all(one["shapley"] is not None for one in found)
+    units = max(risk["attackers"]["units"], 1)
+    figure, axes = _figure(5.2, 0.8 + 0.4 * len(found))
+    for place, one in enumerate(found):
+        share = (one["shapley"] if shapley else one["drop"]) / units
+        axes.barh(place, share, height=0.6, color=REAL)
+        axes.text(share, place, f" {share:.1%}", va="center", fontsize=8, color=INK)
+    axes.set_yticks(range(len(found)), [plain(one["column"]) for one in found])
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.set_xlabel("share of all units" if shapley else "alone only because of it", fontsize=8, color=CONTROL)
     return _png(figure)
 
 

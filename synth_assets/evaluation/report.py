@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from synth_assets.evaluation.attacks import FALSE_ALARM, RISKS
 from synth_assets.evaluation.distributions import read_distributions
 from synth_assets.evaluation.evaluation import Evaluation
-from synth_assets.evaluation.plots import NAMES, pictures
+from synth_assets.evaluation.plots import NAMES, contribution_plot, pictures
 from synth_assets.evaluation.verdict import SCORES, Verdict
 
 MEANINGS = {
@@ -36,13 +36,17 @@ def render_report(
     *,
     title: str,
     facts: Mapping[str, str],
+    reidentification: Mapping[str, Any] | None = None,
 ) -> tuple[str, str]:
     """The report as (HTML, JSON).
 
     ``real`` and ``synthetic`` stand after FROM, as in :func:`~synth_assets.evaluation.evaluation.evaluate`. ``facts``
-    are shown as a table; a text with ``;`` becomes a list (the treatments of the columns).
+    are shown as a table; a text with ``;`` becomes a list (the treatments of the columns). ``reidentification`` is a
+    :class:`~synth_assets.anonymity.Risk` with what is left ``after`` a privacy model.
     """
     drawn = pictures(evaluation, read_distributions(con, real, synthetic, evaluation.columns))
+    if reidentification is not None:
+        drawn["contributions"] = contribution_plot(reidentification)
     html = _template("report.html.j2").render(
         title=title,
         e=evaluation,
@@ -53,8 +57,11 @@ def render_report(
         names=NAMES,
         meanings=MEANINGS,
         false_alarm=f"{FALSE_ALARM:.1%}",
+        found=reidentification,
     )
     document = {"title": title, "facts": dict(facts), "evaluation": evaluation.model_dump(mode="json")}
+    if reidentification is not None:
+        document["reidentification"] = dict(reidentification)
     return html, json.dumps(document, indent=1, ensure_ascii=False)
 
 

@@ -6,6 +6,7 @@ import re
 import duckdb
 import pytest
 
+from synth_assets.anonymity import measure_risk
 from synth_assets.evaluation import Acceptance, Evaluation, evaluate, render_report, score_plot
 from synth_assets.evaluation.distributions import read_distributions
 from synth_assets.evaluation.plots import plain
@@ -66,6 +67,24 @@ def test_the_json_is_the_evaluation(report: tuple[Evaluation, str, str]) -> None
 
 def test_the_plot_of_scores_is_a_picture(report: tuple[Evaluation, str, str]) -> None:
     assert score_plot(report[0]).startswith(PNG)
+
+
+def test_who_is_found_by_quasi_identifiers_is_shown(report: tuple[Evaluation, str, str]) -> None:
+    con = duckdb.connect()
+    for table, seed in (("r", 1), ("f", 3)):
+        people(con, table, 200, seed)
+    name = make(con, "t", {"x": "INTEGER", "c": "VARCHAR"}, [(1, "a"), (2, "a"), (3, "b"), (3, "b")])
+    con.execute("ALTER TABLE t ADD COLUMN __unit BIGINT")
+    con.execute("UPDATE t SET __unit = rowid")
+    risk = measure_risk(con, name, ["x", "c"], 2)
+    shown = {**risk.model_dump(mode="json"), "after": risk.attackers.model_dump(mode="json")}
+    html, document = render_report(
+        report[0], con, rename("r"), rename("f"), title="t", facts={}, reidentification=shown
+    )
+    assert "2 of 4 units are alone" in html
+    assert "x × c" in html
+    assert json.loads(document)["reidentification"]["singled_out"] == 2
+    assert "who is found" not in report[1]
 
 
 @pytest.mark.parametrize("rows", [[], [(None, None, None)], [(1, "a", "2020-01-01")]])

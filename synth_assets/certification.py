@@ -31,7 +31,7 @@ from synth_assets.evaluation import (
     worst_of,
 )
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.products import figure_rows, fitted_rows, given_rows, own_rows
+from synth_assets.products import figure_rows, fitted_rows, given_rows, made_anew, own_rows
 from synth_assets.release import attach_staged, lend_keys, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Learned, render_review, review_figures, true_figures
@@ -164,7 +164,7 @@ def _measure(
     judged = [column for column in policy if column.role != "direct_identifier"] or policy
     columns = [column.name for column in judged]
     rows = f"(SELECT {', '.join(quote(column) for column in columns)} FROM {staged[0]})"
-    alias = own_rows(con, judged) if product.kind in {"rows", "anonymize"} else "d"
+    alias = own_rows(con, judged, anew=made_anew(product))
     kinds = dict(columns_of(con, f"{alias}.data"))
     evaluation = evaluate(
         con,
@@ -220,7 +220,7 @@ def _review(
     if statistics is None:
         raise SourceError(f"product {product.name} has no `statistics`")
     learned = Learned.model_validate(get_meta(con, "staged")["made"]["learned"])
-    rows, domain = figure_rows(con, source, policy)
+    rows, domain = figure_rows(con, source, policy, own_rows(con, policy, anew=made_anew(product)))
     truth = true_figures(statistics, con, rows, domain, learned, rows_per_unit=source.max_rows_per_unit)
     names = list(truth.columns)
     told = [dict(zip(names, row, strict=True)) for row in con.execute("SELECT * FROM staged.data").fetchall()]

@@ -10,13 +10,16 @@ one says ``seeded`` and must never be released. Not defended: the time that reje
 
 Sources: Canonne, Kamath and Steinke 2020, "The Discrete Gaussian for Differential Privacy" (Algorithms 1-3,
 Proposition 25, Theorem 14); McSherry and Talwar 2007 (exponential mechanism); Bun and Steinke 2016 (zCDP).
+
+Answers of the local model (:class:`RandomizedResponse`) are drawn in the engine by a keyed hash of each row's unit; the
+thresholds that decide them are computed here, in integers.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
@@ -385,3 +388,66 @@ def gaussian_for(rho: float, sensitivity: int) -> DiscreteGaussian:
 def geometric_for(epsilon: float, sensitivity: int) -> TwoSidedGeometric:
     """The two-sided geometric that costs ``epsilon`` for integer answers of L1 sensitivity ``sensitivity``."""
     return TwoSidedGeometric(max(sensitivity / epsilon * (1 + 1e-9), 2.0**-20))
+
+
+# ------------------------------------------------------------------------------------------------ local answers
+_WORDS = 2**64
+"""How many 64-bit words there are; a uniform one decides an answer."""
+
+
+@dataclass(frozen=True)
+class RandomizedResponse:
+    """k-ary randomized response: the truth, or any one of the other outcomes, by one uniform 64-bit word.
+
+    The first :attr:`truth` words keep the truth, and each other outcome has :attr:`other` of the rest. ``other`` is
+    rounded up, so that ``truth`` is at most exp(epsilon) times as many: whatever a unit's value is, the probability of
+    an answer differs by that factor at most (local differential privacy; Kairouz, Bonawitz and Ramage 2016, k-RR).
+    ``epsilon`` is the decimal that it is written as, which is what the ledger is charged.
+    """
+
+    epsilon: float
+    outcomes: int
+    name = "randomized_response"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.epsilon < math.inf or not 2 <= self.outcomes <= MAX_SCALE:
+            raise ValueError("a randomized response needs a positive epsilon and two outcomes at the least")
+
+    @property
+    def other(self) -> int:
+        """Words that lead to each outcome but the truth."""
+        bits = 128 + math.ceil(2 * self.epsilon)
+        _, high = _exp_bounds(Fraction(repr(self.epsilon)), bits)
+        return math.ceil(_WORDS / (Fraction(2**bits, high) + self.outcomes - 1))
+
+    @property
+    def truth(self) -> int:
+        """Words that keep the truth."""
+        return _WORDS - (self.outcomes - 1) * self.other
+
+    @property
+    def p(self) -> float:
+        """The chance that an answer is the truth."""
+        return self.truth / _WORDS
+
+    @property
+    def q(self) -> float:
+        """The chance of each other outcome."""
+        return self.other / _WORDS
+
+    def estimate(self, counts: Sequence[int]) -> list[tuple[float, float]]:
+        """Of each outcome the share among the true values, without bias, and its standard error.
+
+        With the share f of answers it is (f - q) / (p - q), which may lie outside 0 and 1. The error is that of the
+        answers alone, for the values as they are.
+        """
+        answers = sum(counts)
+        if answers == 0:
+            return [(math.nan, math.nan)] * len(counts)
+        found = []
+        for count in counts:
+            share = (count / answers - self.q) / (self.p - self.q)
+            true = min(max(share, 0.0), 1.0)
+            variance = true * self.p * (1 - self.p) + (1 - true) * self.q * (1 - self.q)
+            found.append((share, math.sqrt(variance / answers) / (self.p - self.q)))
+        return found

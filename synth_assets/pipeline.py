@@ -16,7 +16,7 @@ import duckdb
 
 from synth_assets.accounting import Ledger
 from synth_assets.classification import ColumnVerdict, apply_decisions, classify
-from synth_assets.deidentification import KNOWN_GENDER, TreatedColumn, deidentify, resolve_treatment
+from synth_assets.deidentification import KNOWN_GENDER, TreatedColumn, code_column, deidentify, resolve_treatment
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
 from synth_assets.ingestion.location import locate
@@ -277,9 +277,11 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
             "unit": source.unit,
             "identities": {column.name: column.identity for column in result.columns if column.identity is not None},
             "data_dependent": [column.name for column in result.columns if not column.fixed_rule],
+            "answers": answers_label(source, raw["snapshot_id"]),
         }
         put_meta(con, facts)
-        columns = tuple((column, kind) for column, kind in columns_of(con, "out.data") if column not in BOOKKEEPING)
+        own = {*BOOKKEEPING, *(code_column(column) for column in source.randomized)}
+        columns = tuple((column, kind) for column, kind in columns_of(con, "out.data") if column not in own)
     return Materialized(
         key=key,
         columns=columns,
@@ -292,6 +294,11 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
         tags={column.name: {"role": column.role, "treatment": column.treatment.kind} for column in policy},
         version=fingerprint(facts),
     )
+
+
+def answers_label(source: Source, snapshot_id: str) -> str:
+    """What randomized answers are drawn for: another snapshot, or another way to read it, draws them anew."""
+    return fingerprint("answers", source.name, snapshot_id, _settings(source))
 
 
 def current_policy(warehouse: Warehouse, source: Source) -> list[TreatedColumn]:
@@ -309,7 +316,7 @@ def read_treated(platform: Platform, source: Source) -> dict[str, Any]:
     """
     facts = read_meta(platform.warehouse, f"deidentified/{source.name}")
     policy = [column.model_dump(mode="json") for column in current_policy(platform.warehouse, source)]
-    if facts["policy"] != policy or facts["settings"] != _settings(source) or "identities" not in facts:
+    if facts["policy"] != policy or facts["settings"] != _settings(source) or "answers" not in facts:
         raise SourceError(
             f"the spec's decisions on source {source.name} have changed since deidentified/{source.name} was made; "
             f"materialize it again with `--select '+deidentified/{source.name}'`"
@@ -325,7 +332,7 @@ def _people(platform: Platform, con: duckdb.DuckDBPyConnection, source: Source) 
     platform.warehouse.attach(con, f"classified/{source.people}", "people_classified")
     verdicts = get_meta(con, "people_classified")["verdicts"]
     gender = next((verdict["column"] for verdict in verdicts if verdict["entity_type"] == "gender"), None)
-    if gender is None:
+    if gender is None or gender in platform.spec.source(source.people).randomized:
         return None
     return f"(SELECT __unit, any_value({quote(gender)}) AS gender FROM people.data GROUP BY __unit)"
 

@@ -15,8 +15,8 @@ from synth_assets.accounting import Budget, Ledger, Tick, exhausted_at
 from synth_assets.accounting.budget import NOTHING, Total, exact
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError
-from synth_assets.pipeline import current_policy
-from synth_assets.release import identify_release, invents, product_policy
+from synth_assets.pipeline import answers_label, current_policy
+from synth_assets.release import answers_asset, answers_release, identify_release, invents, product_policy
 from synth_assets.spec import Consumer, Product, Source, Spec
 from synth_assets.storage import Warehouse
 
@@ -52,6 +52,7 @@ def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: 
         start: from when the schedules are counted.
     """
     releases = [_release(spec, warehouse, ledger, consumer, product) for consumer, product in spec.products()]
+    releases += [_answers(warehouse, ledger, *asked) for asked in answers_asked(spec)]
     sources = [_source(spec, source, releases, ledger, start) for source in spec.sources if source.budget]
     heuristic = [_heuristic(source, releases, ledger) for source in spec.sources]
     return {
@@ -147,6 +148,43 @@ def _release(
     )
 
 
+def answers_asked(spec: Spec) -> list[tuple[Consumer, Source, str]]:
+    """The randomized columns that a consumer's products have; answers are charged once a consumer and snapshot."""
+    asked = (
+        (consumer, spec.source(product.source), column)
+        for consumer, product in spec.products()
+        for column in product.columns
+        if column in spec.source(product.source).randomized
+    )
+    return list(
+        {
+            (consumer.name, source.name, column): (consumer, source, column) for consumer, source, column in asked
+        }.values()
+    )
+
+
+def _answers(
+    warehouse: Warehouse | None, ledger: Ledger | None, consumer: Consumer, source: Source, name: str
+) -> PlannedRelease:
+    """What the answers of a randomized column cost a consumer."""
+    policy, asset = _policy(source, warehouse), answers_asset(consumer, source, name)
+    snapshot = ledger.latest_snapshot(source.name) if ledger else None
+    column = next((column for column in policy or () if column.name == name), None)
+    cached = False
+    if ledger is not None and snapshot is not None and column is not None:
+        release_id = answers_release(consumer, answers_label(source, snapshot.snapshot_id), column)
+        cached = release_id is not None and ledger.find_release(release_id, asset) is not None
+    return PlannedRelease(
+        asset=asset,
+        source=source.name,
+        method="randomized_response",
+        epsilon=0.0 if cached else float(source.randomized[name].epsilon),
+        delta=0.0,
+        cached=cached,
+        guarantee="differential_privacy",
+    )
+
+
 def _policy(source: Source, warehouse: Warehouse | None) -> list[TreatedColumn] | None:
     """The policy under today's spec and the last classification; None before the first."""
     if warehouse is None or not warehouse.exists(f"classified/{source.name}"):
@@ -162,11 +200,7 @@ def _source(
     ceiling = budget.exactly()
     planned = _sum(release for release in releases if release.source == source.name)
     remaining = spent.left_of(ceiling).shown_down()
-    ticks = [
-        Tick(product.schedule, *product.cost())
-        for _, product in spec.products()
-        if product.schedule and product.source == source.name and any(product.cost())
-    ]
+    ticks = _ticks(spec, source)
     dry = exhausted_at(remaining, ticks, start) if ticks else None
     return {
         "source": source.name,
@@ -180,6 +214,22 @@ def _source(
     }
 
 
+def _ticks(spec: Spec, source: Source) -> list[Tick]:
+    """What each schedule costs a source if each tick finds a new snapshot; answers once for a consumer's schedule."""
+    ticks = [
+        Tick(product.schedule, *product.cost())
+        for _, product in spec.products()
+        if product.schedule and product.source == source.name and any(product.cost())
+    ]
+    drawn = {
+        (consumer.name, column, product.schedule)
+        for consumer, product in spec.products()
+        for column in product.columns
+        if product.schedule and product.source == source.name and column in source.randomized
+    }
+    return ticks + [Tick(cron, float(source.randomized[column].epsilon), 0.0) for _, column, cron in sorted(drawn)]
+
+
 def _sum(releases: Iterable[PlannedRelease]) -> Total:
     return reduce(Total.plus, (Total(exact(r.epsilon), exact(r.delta)) for r in releases), NOTHING)
 
@@ -190,7 +240,7 @@ def _shares_exceeded(
     """The consumers whose planned releases do not fit into their share of the source."""
     exceeded = []
     for consumer in spec.consumers:
-        mine = [r for r in releases if r.source == source.name and r.asset.startswith(f"published/{consumer.name}/")]
+        mine = [r for r in releases if r.source == source.name and r.asset.split("/")[1] == consumer.name]
         planned = _sum(mine)
         if consumer.budget is None or planned == NOTHING:
             continue
@@ -228,6 +278,8 @@ def check_budgets(spec: Spec) -> list[str]:
 def _check_sum(spec: Spec, source: Source) -> str | None:
     """One release of each of a source's products must fit under its ceiling."""
     costs = [Total(exact(e), exact(d)) for _, p in spec.products() if p.source == source.name for e, d in [p.cost()]]
+    answers = (asked for _, own, asked in answers_asked(spec) if own.name == source.name)
+    costs += [Total(exact(float(source.randomized[column].epsilon)), exact(0.0)) for column in answers]
     planned = reduce(Total.plus, costs, NOTHING)
     if source.budget is None or planned.fits(source.budget.exactly()):
         return None

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from synth_assets.anonymity import AnonymizedColumn, anonymize, withhold_rare
-from synth_assets.deidentification import KNOWN_GENDER, Fake, Generalize, Keep, TreatedColumn, deidentify
+from synth_assets.deidentification import (
+    KNOWN_GENDER,
+    Fake,
+    Generalize,
+    Keep,
+    Randomize,
+    TreatedColumn,
+    count_query,
+    deidentify,
+    response,
+)
 from synth_assets.domain import Domain, as_instant
 from synth_assets.errors import PublicationRefused, SourceError
 from synth_assets.spec import Product, Rows, Source
@@ -32,7 +42,7 @@ def make_table(
 ) -> dict[str, Any]:
     """Make ``out.data`` of the treated rows in ``d.data``, and return what the method says of it.
 
-    ``con`` has the consumer's keys for fakes and pseudonyms.
+    ``con`` has the consumer's keys for fakes, pseudonyms and randomized answers, which have been charged for.
     ``salt`` is what the noise of ``diffix`` sticks to.
     """
     if product.synthesizer is not None:
@@ -66,7 +76,7 @@ def fitted_rows(columns: list[str], control: bool = False, alias: str = "d") -> 
     return f"(SELECT {chosen} FROM {quote(alias)}.data WHERE {'' if control else 'NOT '}__control)"
 
 
-def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False) -> str:
+def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False, alias: str = "d") -> str:
     """As :func:`fitted_rows`, with at most ``rows_per_unit`` rows of a unit, chosen by a keyed hash of the row.
 
     The choice looks at the unit's own rows alone, so that adding a unit changes no other unit's rows. ``everybody``
@@ -75,7 +85,8 @@ def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False
     chosen = ", ".join(quote(column) for column in columns) or "TRUE AS present"
     kept = "TRUE" if everybody else "NOT __control"
     return (
-        f"(SELECT {chosen} FROM d.data AS {ROW} WHERE {kept} QUALIFY row_number() OVER (PARTITION BY __unit "
+        f"(SELECT {chosen} FROM {quote(alias)}.data AS {ROW} WHERE {kept} "
+        "QUALIFY row_number() OVER (PARTITION BY __unit "
         f"ORDER BY keyed_int('bound', {whole_row()})) <= {rows_per_unit})"
     )
 
@@ -83,9 +94,25 @@ def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False
 INVENTED = frozenset({"fake", "pseudonymize"})
 """Treatments whose values stand for a person or a value in the tables of one consumer, and in no other's."""
 
+DRAWN = frozenset({"randomize"})
+"""Treatments whose values are drawn for one consumer, whatever the product."""
 
-def own_rows(con: duckdb.DuckDBPyConnection, policy: Sequence[TreatedColumn], chosen: str = "TRUE") -> str:
-    """Make the treated rows that meet ``chosen`` anew, with fakes and pseudonyms under the keys of ``con``.
+OF_ROWS = frozenset({"rows", "anonymize"})
+"""The kinds of products that show rows of the source, and so what was invented in them."""
+
+
+def made_anew(product: Product) -> frozenset[str]:
+    """The treatments that are done once more, under the consumer's keys, for the rows that a product is made of."""
+    return DRAWN | INVENTED if product.kind in OF_ROWS else DRAWN
+
+
+def own_rows(
+    con: duckdb.DuckDBPyConnection,
+    policy: Sequence[TreatedColumn],
+    chosen: str = "TRUE",
+    anew: frozenset[str] = DRAWN | INVENTED,
+) -> str:
+    """Make the treated rows that meet ``chosen`` anew: what is in ``anew`` is done again, under the keys of ``con``.
 
     What is invented already stands for the same people and values as before and gets their name among this consumer's.
     Columns that follow from others of the source (a maiden name from the last name) need these beside them.
@@ -94,24 +121,24 @@ def own_rows(con: duckdb.DuckDBPyConnection, policy: Sequence[TreatedColumn], ch
         The alias of the database that holds them as ``data``; ``d`` where ``policy`` has no such column.
     """
     names = {column.name for column in policy}
-    if not any(column.treatment.kind in INVENTED for column in policy):
+    if not any(column.treatment.kind in anew for column in policy):
         return "d"
     facts, kinds = get_meta(con, "d"), dict(columns_of(con, "d.data"))
     columns = []
     for column in (TreatedColumn.model_validate(known) for known in facts["policy"]):
         treatment = column.treatment
-        if column.name not in names and not isinstance(treatment, Fake):
+        if column.name not in names and not (isinstance(treatment, Fake) and "fake" in anew):
             continue
         if isinstance(treatment, Fake):
             treatment = treatment.model_copy(update={"identity": facts["identities"][column.name]})
-        again = treatment if treatment.kind in INVENTED else Keep()
+        again = treatment if treatment.kind in anew else Keep()
         unique = column.unique and column.name in names
         own = {"treatment": again, "data_type": kinds[column.name], "unique": unique}
         columns.append(column.model_copy(update=own))
     con.execute("ATTACH IF NOT EXISTS ':memory:' AS own")
     female = KNOWN_GENDER if KNOWN_GENDER in kinds else None
     rows = f"(SELECT * FROM d.data WHERE {chosen})"
-    deidentify(con, rows, columns, "own.data", unit=facts["unit"], female=female)
+    deidentify(con, rows, columns, "own.data", unit=facts["unit"], female=female, answers=facts["answers"])
     return "own"
 
 
@@ -123,14 +150,15 @@ def _synthesize(
     if synthesizer is None:
         raise SourceError(f"product {product.name} has no synthesizer")
     columns = [column.name for column in policy]
-    types = dict(columns_of(con, fitted_rows(columns)))
+    alias = own_rows(con, policy, anew=DRAWN)
+    types = dict(columns_of(con, fitted_rows(columns, alias=alias)))
     domain = declared_domain(source, policy, types)
     most = source.max_rows_per_unit
     if isinstance(synthesizer, Diffix):
-        rows = con.sql(f"SELECT * FROM {bounded_rows([*columns, '__unit'], most)}")
+        rows = con.sql(f"SELECT * FROM {bounded_rows([*columns, '__unit'], most, alias=alias)}")
         model: Model = synthesizer.fit(rows, domain, rows_per_unit=most, units="__unit", salt=salt)
     else:
-        rows = con.sql(f"SELECT * FROM {bounded_rows(columns, most)}")
+        rows = con.sql(f"SELECT * FROM {bounded_rows(columns, most, alias=alias)}")
         model = synthesizer.fit(rows, domain, rows_per_unit=most)
     if model.charge.seeded:
         raise PublicationRefused(f"product {product.name}: noise from a seed protects nobody; fit without `rng`")
@@ -168,7 +196,7 @@ def _tell(
     con: duckdb.DuckDBPyConnection, source: Source, statistics: Statistics, policy: list[TreatedColumn]
 ) -> dict[str, Any]:
     """Figures of everybody's rows; there is no model that an attack could be judged on, and a count should be whole."""
-    rows, domain = figure_rows(con, source, policy)
+    rows, domain = figure_rows(con, source, policy, own_rows(con, policy, anew=DRAWN))
     released = statistics.release(con, rows, domain, rows_per_unit=source.max_rows_per_unit)
     if released.charge.seeded:
         raise PublicationRefused("statistics: noise from a seed protects nobody; release without `rng`")
@@ -181,9 +209,11 @@ def _tell(
     return {"charge": released.charge.model_dump(mode="json"), "errors": released.errors, "learned": learned}
 
 
-def figure_rows(con: duckdb.DuckDBPyConnection, source: Source, policy: list[TreatedColumn]) -> tuple[str, Domain]:
+def figure_rows(
+    con: duckdb.DuckDBPyConnection, source: Source, policy: list[TreatedColumn], alias: str = "d"
+) -> tuple[str, Domain]:
     """The rows that figures are made of, as SQL, and what is publicly known of their columns."""
-    rows = bounded_rows([column.name for column in policy], source.max_rows_per_unit, everybody=True)
+    rows = bounded_rows([column.name for column in policy], source.max_rows_per_unit, everybody=True, alias=alias)
     return rows, declared_domain(source, policy, dict(columns_of(con, rows)))
 
 
@@ -196,15 +226,15 @@ def declared_domain(source: Source, policy: list[TreatedColumn], types: Mapping[
 def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, Any]:
     """What the spec declares of a column's domain, as the column's treatment leaves it.
 
-    Values that are kept, or coded at a bound, stay in the declared domain. A generalization is applied to the
-    declaration too. Other treatments lead out of it, and what they lead to is learned.
+    Values that are kept, randomized, or coded at a bound, stay in the declared domain. A generalization is applied to
+    the declaration too. Other treatments lead out of it, and what they lead to is learned.
     """
     if column.name not in source.columns or kind != column.data_type:
         return {}
     declared, treatment = source.columns[column.name].domain, column.treatment
     if isinstance(treatment, Generalize):
         return _generalized(declared, treatment)
-    return declared if treatment.kind in {"keep", "code"} else {}
+    return declared if treatment.kind in {"keep", "code", "randomize"} else {}
 
 
 def _generalized(declared: dict[str, Any], treatment: Generalize) -> dict[str, Any]:
@@ -252,11 +282,12 @@ def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn
     """SQL for the fitted rows of ``alias``, with text that fewer than ``least`` fitted units hold withheld.
 
     A word that one person alone has (a misspelt occupation, a rare diagnosis) would name its owner in real rows,
-    whatever else was generalized. Fakes and pseudonyms are unique by design and stand for no word of the source.
+    whatever else was generalized. Fakes and pseudonyms are unique by design and stand for no word of the source; the
+    words of randomized answers are declared.
     """
     rows = fitted_rows([*(column.name for column in policy), "__unit"])
     kinds = dict(columns_of(con, rows))
-    invented = {column.name for column in policy if column.treatment.kind in INVENTED}
+    invented = {column.name for column in policy if column.treatment.kind in INVENTED | DRAWN}
     chosen = []
     for index, column in enumerate(column.name for column in policy):
         name = quote(column)
@@ -283,7 +314,19 @@ def _take_rows(con: duckdb.DuckDBPyConnection, product: Product, policy: list[Tr
         f"CREATE TABLE out.data AS SELECT {chosen} FROM {given_rows(con, product.rows, policy, alias)}"
         f" AS {ROW} ORDER BY keyed_int('shuffle', {whole_row()})"
     )
-    return {"share": product.rows.share}
+    given = f"(SELECT * FROM {quote(alias)}.data WHERE NOT __control AND {drawn_units(product.rows)})"
+    return {"share": product.rows.share, "answers": _count_answers(con, policy, given)}
+
+
+def _count_answers(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], rows: str) -> dict[str, list[int]]:
+    """Of each randomized column the units that gave each answer, the last of them nothing."""
+    found = {}
+    for column in policy:
+        if isinstance(column.treatment, Randomize):
+            counts = dict(con.execute(count_query(column.treatment, column, rows)).fetchall())
+            last = response(column.treatment).outcomes - 1
+            found[column.name] = [int(counts.get(place, 0)) for place in (*range(last), None)]
+    return found
 
 
 def drawn_units(rows: Rows) -> str:
@@ -297,6 +340,7 @@ def given_rows(con: duckdb.DuckDBPyConnection, rows: Rows, policy: list[TreatedC
 
 
 __all__ = [
+    "DRAWN",
     "INVENTED",
     "bounded_rows",
     "check_declarations",
@@ -304,6 +348,7 @@ __all__ = [
     "figure_rows",
     "fitted_rows",
     "given_rows",
+    "made_anew",
     "make_table",
     "own_rows",
     "without_rare_text",

@@ -19,7 +19,7 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.anonymity import Anonymization, Anonymize
 from synth_assets.certification import find_certificate
-from synth_assets.deidentification import TreatedColumn
+from synth_assets.deidentification import Randomize, TreatedColumn, answers, response
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
 from synth_assets.release import RELATION, attach_staged, invents, require_current
@@ -236,6 +236,12 @@ def data_card(
         card["combinations"] = combinations
     if invents(product, policy):
         card["key"] = {"name": consumer.key or "own", "shared_with": platform.spec.sharing(consumer)}
+    told = meta["made"].get("answers", {})
+    card["answers"] = [
+        _answers(column, column.treatment, told.get(column.name))
+        for column in policy
+        if isinstance(column.treatment, Randomize)
+    ]
     if product.anonymize is not None:
         card["anonymity"] = _anonymity(product.anonymize, Anonymization.model_validate(meta["made"]))
     if product.guarantee == "differential_privacy":
@@ -249,6 +255,25 @@ def data_card(
         }
         card["expected_errors"] = meta["made"].get("errors") or []
     return card
+
+
+def _answers(column: TreatedColumn, rule: Randomize, counts: list[int] | None) -> dict[str, Any]:
+    """How a column was randomized, and what its answers tell of the true values, where rows of them are given."""
+    mechanism = response(rule)
+    values = [str(value) for value in answers(rule, column.data_type)] + ["(none)"]
+    shares = mechanism.estimate(counts) if counts and sum(counts) else []
+    return {
+        "column": column.name,
+        "mechanism": mechanism.name,
+        "epsilon": float(rule.epsilon),
+        "p": mechanism.p,
+        "q": mechanism.q,
+        "units": sum(counts or ()),
+        "estimates": [
+            {"value": value, "answers": count, "share": round(share, 6), "standard_error": round(error, 6)}
+            for value, count, (share, error) in zip(values, counts or (), shares, strict=False)
+        ],
+    }
 
 
 def _anonymity(model: Anonymize, made: Anonymization) -> dict[str, Any]:

@@ -14,11 +14,11 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.accounting import Event
 from synth_assets.anonymity import nothing_to_generalize
-from synth_assets.deidentification import TreatedColumn
-from synth_assets.errors import PublicationRefused, SourceError, sealed
+from synth_assets.deidentification import Randomize, TreatedColumn, answer_identity
+from synth_assets.errors import BudgetExceeded, PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
-from synth_assets.products import INVENTED, check_declarations, make_table
+from synth_assets.products import INVENTED, check_declarations, made_anew, make_table
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import group_names
 from synth_assets.storage import Warehouse, columns_of, get_meta, install_keys, put_meta, table_digest
@@ -47,6 +47,8 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         if not cached:
             _check_declarations(platform, source, product, policy)
             charged = product.cost()
+            with platform.warehouse.lock(f"answers/{consumer.name}/{source.name}"):
+                _charge_answers(platform, consumer, product, policy, facts["answers"])
             charge_id = _charge(platform, consumer, product, policy, release_id)
             digest = _make(platform, consumer, product, policy, release_id, charge_id)
             platform.ledger.complete(charge_id, digest, release_id=release_id)
@@ -100,12 +102,12 @@ def _require_fixed_rules(product: Product, policy: list[TreatedColumn], data_dep
 
 def invents(product: Product, policy: list[TreatedColumn]) -> bool:
     """Whether a product shows fakes or pseudonyms, which the consumer's key decides."""
-    return product.kind in {"rows", "anonymize"} and any(column.treatment.kind in INVENTED for column in policy)
+    return any(column.treatment.kind in made_anew(product) & INVENTED for column in policy)
 
 
 def lend_keys(platform: Platform, con: duckdb.DuckDBPyConnection, consumer: Consumer) -> None:
-    """Let fakes and pseudonyms that ``con`` makes from here on be the consumer's."""
-    install_keys(con, platform.warehouse.key(consumer.key_label), ("fake", "pseudonym"))
+    """Let what ``con`` invents and draws from here on be the consumer's: fakes, pseudonyms, randomized answers."""
+    install_keys(con, platform.warehouse.key(consumer.key_label), ("fake", "pseudonym", "randomize"))
 
 
 def identify_release(
@@ -122,7 +124,7 @@ def identify_release(
     how = product.model_dump(mode="json", include={"synthesizer", "anonymize", "rows", "size", "target"})
     if product.statistics is not None:
         how["statistics"] = product.statistics.model_dump(mode="json")
-    if invents(product, policy):
+    if any(column.treatment.kind in made_anew(product) for column in policy):
         how["key"] = consumer.key_label
     rules = [column.model_dump(mode="json") for column in policy]
     domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
@@ -170,6 +172,73 @@ def _take_up(platform: Platform, name: str, release_id: str) -> bool:
             f"staged/{name} was changed after it was made; remove {platform.warehouse.path(key)} and make a new release"
         )
     return True
+
+
+def answers_asset(consumer: Consumer, source: Source, column: str) -> str:
+    """What the ledger calls the randomized answers of a column that a consumer gets."""
+    return f"answers/{consumer.name}/{source.name}/{column}"
+
+
+def answers_release(consumer: Consumer, label: str, column: TreatedColumn) -> str | None:
+    """The identity of the answers of a column under a consumer's key; None where it is not randomized.
+
+    ``label`` is that of the source, see ``pipeline.answers_label``.
+    """
+    if not isinstance(column.treatment, Randomize):
+        return None
+    return fingerprint(answer_identity(label, column, column.treatment), consumer.key_label)
+
+
+def _charge_answers(
+    platform: Platform, consumer: Consumer, product: Product, policy: list[TreatedColumn], label: str
+) -> None:
+    """Charge the answers of randomized columns that this consumer has not got yet; they are the same ever after.
+
+    Raises:
+        BudgetExceeded: they do not fit together with what the product costs; nothing was charged.
+    """
+    source = platform.spec.source(product.source)
+    due = []
+    for column in policy:
+        release_id = answers_release(consumer, label, column)
+        asset = answers_asset(consumer, source, column.name)
+        if release_id is not None and platform.ledger.find_release(release_id, asset) is None:
+            due.append((column, release_id, asset))
+    if not due or source.budget is None:
+        return
+    platform.ledger.set_ceiling(source.name, source.budget, platform.now())
+    events = [_answers_event(source, column) for column, _, _ in due]
+    costs = [(event.epsilon or 0.0, 0.0) for event in events] + [product.cost()]
+    if not all(platform.ledger.admits(source.name, costs)):
+        raise BudgetExceeded(
+            f"the budget of source {source.name} has no room for product {product.name} with the randomized answers "
+            f"of {', '.join(column.name for column, _, _ in due)} (epsilon {sum(epsilon for epsilon, _ in costs):g} "
+            "together); nothing was charged; lower the request, or raise the ceiling in the spec knowingly"
+        )
+    for event, (_, release_id, asset) in zip(events, due, strict=True):
+        charge = platform.ledger.charge(
+            source=source.name,
+            asset=asset,
+            consumer=consumer.name,
+            product=product.name,
+            release_id=release_id,
+            event=event,
+            at=platform.now(),
+            run_id=platform.run_id,
+            consumer_share=consumer.budget,
+        )
+        platform.ledger.complete(charge.id, release_id, release_id=release_id)
+
+
+def _answers_event(source: Source, column: TreatedColumn) -> Event:
+    """What the ledger keeps of a randomized column: the relation is another value, or none, of that column."""
+    return Event(
+        mechanism="randomized_response",
+        epsilon=float(column.treatment.epsilon) if isinstance(column.treatment, Randomize) else None,
+        unit=source.unit or "row",
+        neighbouring="replace_value",
+        columns=(column.name,),
+    )
 
 
 def _charge(
@@ -313,6 +382,8 @@ def _lineage(source: Source, product: Product, columns: list[str]) -> dict[str, 
 
 __all__ = [
     "RELATION",
+    "answers_asset",
+    "answers_release",
     "attach_staged",
     "current_release",
     "identify_release",

@@ -21,7 +21,7 @@ from synth_assets.accounting import Budget, Share
 from synth_assets.accounting.budget import check_cost
 from synth_assets.anonymity import Anonymize, nothing_to_generalize
 from synth_assets.classification.vocabulary import EntityType, Role, role_of
-from synth_assets.deidentification import RecordCondition, Treatment
+from synth_assets.deidentification import Randomize, RecordCondition, Treatment, check_randomized
 from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, SpecError
 from synth_assets.evaluation import Acceptance
@@ -57,6 +57,12 @@ class ColumnDecision(_Block):
     categories: tuple[Scalar, ...] | None = None
     bins: int | None = None
     description: str | None = None
+
+    @model_validator(mode="after")
+    def _randomizes_what_is_declared(self) -> Self:
+        if isinstance(self.treatment, Randomize):
+            object.__setattr__(self, "treatment", self.treatment.over(self.categories, self.bounds, self.bins))
+        return self
 
     @property
     def domain(self) -> dict[str, Any]:
@@ -104,6 +110,18 @@ class Source(_Block):
             Domain.from_spec({name: column.domain for name, column in self.columns.items() if column.domain})
         except DomainError as error:
             raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def randomized(self) -> dict[str, Randomize]:
+        """The columns whose values are answered at random, which is charged."""
+        treated = ((name, column.treatment) for name, column in self.columns.items())
+        return {name: treatment for name, treatment in treated if isinstance(treatment, Randomize)}
+
+    @model_validator(mode="after")
+    def _randomizes_what_it_may(self) -> Self:
+        looked_at = {condition.column for condition in self.suppress_records}
+        check_randomized(list(self.randomized), self.unit, self.budget is not None, looked_at)
         return self
 
 

@@ -199,6 +199,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "Variance": {"of": "x"},
     "Quantiles": {"of": "x"},
     "KMeans": {"of": ["x"], "clusters": 2},
+    "Randomize": {"epsilon": 2},
     "Anonymize": {"k": 2},
     "Recursive": {"c": 1, "l": 2},
     "Hierarchy": {},
@@ -216,8 +217,9 @@ INSTEAD = {
 BESIDE = {"Product": {"size": {"synthesizer": {"method": "random"}}}}
 """What the example of a key needs beside it."""
 
-WRITTEN_AS = {"kind": set(MODELS), "base": {"Spec"}}
-"""Fields that nobody writes: the name of a treatment's long form, and the folder of the spec."""
+DOMAIN = {"categories": {"Randomize"}, "bounds": {"Randomize"}, "bins": {"Randomize"}}
+WRITTEN_AS = {"kind": set(MODELS), "base": {"Spec"}, **DOMAIN}
+"""Fields that nobody writes: the name of a treatment's long form, the folder of the spec, what the column declares."""
 
 
 def models_of(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -18,6 +18,7 @@ from synth_assets.mechanisms import (
     ExactNoise,
     Noise,
     NoNoise,
+    RandomizedResponse,
     SeededEntropy,
     SystemEntropy,
     TwoSidedGeometric,
@@ -257,3 +258,45 @@ def test_senseless_conversions_are_refused() -> None:
     with pytest.raises(ValueError, match="epsilon needs"):
         epsilon_of(1, 0)
     assert epsilon_of(0, 1e-9) == 0
+
+
+# -- randomized response ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("epsilon", [0.001, 0.1, 1, 2.5, 10, 100])
+@pytest.mark.parametrize("outcomes", [2, 3, 121, 1001])
+def test_an_answer_is_never_more_likely_than_it_may_be(epsilon: float, outcomes: int) -> None:
+    """Words are counted, not approximated: all are used, and the ratio is below exp(epsilon) by less than one word."""
+    mechanism = RandomizedResponse(epsilon, outcomes)
+    truth, other = mechanism.truth, mechanism.other
+    assert truth + (outcomes - 1) * other == 2**64
+    with localcontext(prec=120):
+        most = Fraction(Decimal(repr(epsilon)).exp()) * (1 - Fraction(1, 10**110))
+    assert Fraction(other) <= Fraction(truth) <= most * other
+    fewer = other - 1
+    assert fewer == 0 or 2**64 - (outcomes - 1) * fewer > most * fewer
+    assert mechanism.p == pytest.approx(truth / 2**64)
+
+
+def test_ten_cents_of_epsilon_are_ten_cents() -> None:
+    """The float 0.1 is a little more than a tenth; a tenth is what is charged."""
+    mechanism = RandomizedResponse(0.1, 2)
+    with localcontext(prec=80):
+        assert Fraction(mechanism.truth, mechanism.other) <= Fraction(Decimal("0.1").exp())
+
+
+def test_the_estimator_has_no_bias() -> None:
+    """Of what is expected of 700, 200, 100 and 0 true values, it makes exactly these shares."""
+    mechanism = RandomizedResponse(1.5, 4)
+    true = [700, 200, 100, 0]
+    expected = [n * mechanism.truth + (1000 - n) * mechanism.other for n in true]
+    shares = [share for share, _ in mechanism.estimate(expected)]
+    assert shares == pytest.approx([0.7, 0.2, 0.1, 0.0], abs=1e-12)
+    errors = [error for _, error in mechanism.estimate([25, 25, 25, 25])]
+    p, q = mechanism.p, mechanism.q
+    assert errors[0] == pytest.approx(((0.25 * p * (1 - p) + 0.75 * q * (1 - q)) / 100) ** 0.5 / (p - q))
+    assert all(math.isnan(share) for share, _ in mechanism.estimate([0, 0, 0, 0]))
+
+
+@pytest.mark.parametrize(("epsilon", "outcomes"), [(0, 2), (-1, 2), (math.inf, 2), (1, 1)])
+def test_no_randomized_response_without_epsilon_or_choice(epsilon: float, outcomes: int) -> None:
+    with pytest.raises(ValueError, match="two outcomes"):
+        RandomizedResponse(epsilon, outcomes)

@@ -159,7 +159,8 @@ class Event(BaseModel):
     """What happened, beside the (epsilon, delta) it is charged as.
 
     ``sensitivity`` and ``scale`` are those of the mechanism's noise, ``unit`` the column that says who is protected,
-    ``rho`` the cost in zero-concentrated differential privacy where it is known. A release with a heuristic
+    ``rho`` the cost in zero-concentrated differential privacy where it is known; ``neighbouring`` is ``replace_value``
+    for randomized answers, where the value of ``columns`` is another, or none. A release with a heuristic
     guarantee costs nothing and promises no epsilon; one that reads no rows is ``differential_privacy`` at zero.
     ``columns`` are what a release shows of the source, in ``tables`` tables; heuristic ones are counted by tables.
     """
@@ -173,7 +174,7 @@ class Event(BaseModel):
     sensitivity: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     scale: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     unit: str | None = None
-    neighbouring: Literal["add_remove_unit"] = "add_remove_unit"
+    neighbouring: Literal["add_remove_unit", "replace_value"] = "add_remove_unit"
     rho: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     columns: tuple[str, ...] = ()
     tables: int = Field(default=1, ge=1)

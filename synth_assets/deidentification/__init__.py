@@ -9,6 +9,14 @@ from synth_assets.deidentification.deidentify import (
     deidentify,
 )
 from synth_assets.deidentification.forms import Treatment, parse_treatment
+from synth_assets.deidentification.randomization import (
+    answer_identity,
+    answers,
+    check_randomized,
+    code_column,
+    count_query,
+    response,
+)
 from synth_assets.deidentification.treatments import (
     AnyTreatment,
     Code,
@@ -18,6 +26,7 @@ from synth_assets.deidentification.treatments import (
     Keep,
     Mask,
     Pseudonymize,
+    Randomize,
     RecordCondition,
     Suppress,
 )
@@ -34,12 +43,19 @@ __all__ = [
     "Keep",
     "Mask",
     "Pseudonymize",
+    "Randomize",
     "RecordCondition",
     "Suppress",
     "TreatedColumn",
     "Treatment",
+    "answer_identity",
+    "answers",
+    "check_randomized",
+    "code_column",
+    "count_query",
     "default_treatment",
     "deidentify",
     "parse_treatment",
     "resolve_treatment",
+    "response",
 ]

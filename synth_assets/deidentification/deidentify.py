@@ -32,8 +32,15 @@ from synth_assets.deidentification.fakes import (
 from synth_assets.deidentification.forms import Treatment
 from synth_assets.deidentification.identities import FakedColumn, resolve_identities
 from synth_assets.deidentification.pools import Pools
+from synth_assets.deidentification.randomization import (
+    answer_expression,
+    answer_identity,
+    code_column,
+    code_expression,
+    code_of_unit,
+)
 from synth_assets.deidentification.rules import rule_expression, suppressed
-from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, RecordCondition
+from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, Randomize, RecordCondition
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
@@ -114,11 +121,13 @@ def deidentify(
     unit: str | None = None,
     people_sql: str | None = None,
     female: str | None = None,
+    answers: str | None = None,
     locale: str = "en_US",
 ) -> Deidentification:
     """Create the table ``target`` with every column treated; ``__unit`` and ``__control`` are kept.
 
-    A table with fakes that follow the person's gender also gets the column :data:`KNOWN_GENDER`.
+    A table with fakes that follow the person's gender also gets the column :data:`KNOWN_GENDER`. A randomized column is
+    left empty, with its codes in a column beside it, until ``answers`` are asked for.
 
     Args:
         con: a connection of the warehouse, with its keyed macros.
@@ -130,6 +139,8 @@ def deidentify(
         people_sql: a FROM-able text with ``__unit`` and ``gender`` for a table that has no gender column of its own,
             so that a person's given name is the same here and in the table that has it.
         female: SQL of a BOOLEAN over the rows of ``source_sql``, where it is known already who is a woman.
+        answers: what the answers of randomized columns are drawn for (a source, a snapshot, its settings); the rows
+            then have the codes. Answers must have been charged for before.
         locale: whose words Faker lends.
 
     Raises:
@@ -141,7 +152,7 @@ def deidentify(
     fakes = [(i, c.name, c.treatment) for i, c in enumerate(columns) if isinstance(c.treatment, Fake)]
     one_row_each = unit is None or (_asks_for_units(columns) and _one_row_each(con, kept))
     faked = resolve_identities(con, kept, fakes, unit is not None, one_row_each)
-    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each)
+    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each, answers)
     if fakes:
         job.pools.install(con)
     job.create()
@@ -151,10 +162,16 @@ def deidentify(
 
 
 def _asks_for_units(columns: Sequence[TreatedColumn]) -> bool:
-    """Whether it matters that no unit has two rows: they could differ in a name, or in gender."""
+    """Whether it matters that no unit has two rows: they could differ in a name, in gender, in what is randomized."""
     fakes = [column.treatment for column in columns if isinstance(column.treatment, Fake)]
-    gender = any(column.entity_type == "gender" for column in columns)
-    return any(not fake.fixed_rule or (gender and fake.fake in GENDERED) for fake in fakes)
+    gender = any(_tells_gender(column) for column in columns)
+    randomized = any(isinstance(column.treatment, Randomize) for column in columns)
+    return randomized or any(not fake.fixed_rule or (gender and fake.fake in GENDERED) for fake in fakes)
+
+
+def _tells_gender(column: TreatedColumn) -> bool:
+    """Whether fakes may follow a column; one that is randomized must not be told by a given name."""
+    return column.entity_type == "gender" and not isinstance(column.treatment, Randomize)
 
 
 def _one_row_each(con: duckdb.DuckDBPyConnection, source_sql: str) -> bool:
@@ -180,6 +197,7 @@ class _Job:
     people_sql: str | None = None
     female: str | None = None
     one_row_each: bool = False
+    answers: str | None = None
     redrawn: dict[int, int] = field(default_factory=dict)
 
     def create(self) -> None:
@@ -195,6 +213,7 @@ class _Job:
         if any(f.fake.fake in GENDERED for f in self.faked):
             made.append((f"{KNOWN_GENDER} BOOLEAN", "female"))
         made += [(f"{self._kept_number(f)} UBIGINT", f"n{f.index}") for f in self.unique]
+        made += self._codes()
         self.con.execute(f"CREATE OR REPLACE TABLE {self.target} ({', '.join(column for column, _ in made)})")
         cells = ", ".join(cell for _, cell in made)
         self.con.execute(f"INSERT INTO {self.target} SELECT {cells} FROM {self._numbered}")
@@ -202,12 +221,34 @@ class _Job:
     def _expression(self, index: int) -> str:
         column = self.columns[index]
         faked = next((f for f in self.faked if f.index == index), None)
+        if isinstance(column.treatment, Randomize):
+            return self._answer(column, column.treatment, f"c{index}")
         if faked is None:
             treated = rule_expression(column.treatment, f"c{index}", column.data_type, self._stands_for(column))
             return f"CAST({treated} AS {column.treatment.output_type(column.data_type)})"
         numbers = (f"n{index}", f"c{index}::VARCHAR", "female")
         fake = fake_expression(faked.fake.fake, self._digits(faked, *numbers), self.pools)
         return f"CASE WHEN c{index} IS NOT NULL THEN {fake} END"
+
+    def _answer(self, column: TreatedColumn, rule: Randomize, code: str) -> str:
+        """The answer that a unit gives; nothing in the first round."""
+        if self.answers is None:
+            return f"CAST(NULL AS {column.data_type})"
+        return answer_expression(rule, code, "u", answer_identity(self.answers, column, rule), column.data_type)
+
+    def _codes(self) -> list[tuple[str, str]]:
+        """The columns of codes with their SQL, in the first round; a unit has one, whatever its rows."""
+        found = []
+        for index, column in enumerate(self.columns):
+            if isinstance(column.treatment, Randomize) and self.answers is None:
+                code = code_expression(column.treatment, f"c{index}", column.data_type)
+                found.append(
+                    (
+                        f"{quote(code_column(column.name))} UINTEGER",
+                        code if self.one_row_each else code_of_unit(code, "u"),
+                    )
+                )
+        return found
 
     def _stands_for(self, column: TreatedColumn) -> str:
         """What a pseudonym names: an id of the column's type; a unit's own column is a key of persons, whatever it is.
@@ -242,8 +283,8 @@ class _Job:
 
     @property
     def _rows(self) -> str:
-        raw = "".join(f"{quote(c.name)} AS c{i}, " for i, c in enumerate(self.columns))
-        own = next((quote(c.name) for c in self.columns if c.entity_type == "gender"), None)
+        raw = "".join(f"{quote(self._raw_name(c))} AS c{i}, " for i, c in enumerate(self.columns))
+        own = next((quote(c.name) for c in self.columns if _tells_gender(c)), None)
         female = "NULL::BOOLEAN"
         if self.female is not None:
             female = self.female
@@ -253,6 +294,10 @@ class _Job:
             rows = f"(SELECT {raw}__unit AS u, __control AS k FROM {self.kept})"
             return f"(SELECT n.*, g.female FROM {rows} AS n LEFT JOIN {genders} AS g ON g.unit = u)"
         return f"(SELECT {raw}__unit AS u, __control AS k, {female} AS female FROM {self.kept})"
+
+    def _raw_name(self, column: TreatedColumn) -> str:
+        coded = self.answers is not None and isinstance(column.treatment, Randomize)
+        return code_column(column.name) if coded else column.name
 
     def _genders(self, own: str | None) -> str | None:
         """A gender for every unit, so that one odd row does not give a person a second name."""
@@ -402,7 +447,7 @@ class _Job:
         faked = next((f for f in self.faked if f.index == index), None)
         inputs = [column.name]
         if faked is not None and faked.by_unit:
-            gender = next((c.name for c in self.columns if c.entity_type == "gender"), None)
+            gender = next((c.name for c in self.columns if _tells_gender(c)), None)
             inputs += [self.unit] if self.unit else []
             inputs += [gender] if gender is not None and faked.family == "person" else []
         return ColumnOutcome(
@@ -417,5 +462,5 @@ class _Job:
         )
 
 
-_LOSSLESS = (Fake, Keep, Mask, Pseudonymize)
-"""Treatments under which every cell that held a value holds one afterwards."""
+_LOSSLESS = (Fake, Keep, Mask, Pseudonymize, Randomize)
+"""Treatments under which every cell that held a value holds one afterwards, or will."""

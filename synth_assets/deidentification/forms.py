@@ -18,7 +18,7 @@ _KINDS: dict[str, type[BaseModel]] = {
     str(model.model_fields["kind"].default): model for model in get_args(AnyTreatment)
 }
 _PLAIN = ("keep", "suppress", "pseudonymize", "mask")
-_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code")
+_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "randomize")
 
 
 def parse_treatment(value: Any) -> Any:
@@ -47,16 +47,12 @@ def parse_treatment(value: Any) -> Any:
 def _plain(word: str) -> BaseModel:
     if word in _PLAIN:
         return _build(_KINDS[word], {})
-    if word == "randomize":
-        raise ValueError(_RANDOMIZE)
     if word in _HEADS:
         raise ValueError(f"`{word}` needs a value; write {_EXAMPLES[word]}")
     raise ValueError(f"({word}) is unknown{_nearest(word, (*_PLAIN, *_HEADS))}")
 
 
 def _from_mapping(value: dict[str, Any]) -> BaseModel:
-    if "randomize" in value:
-        raise ValueError(_RANDOMIZE)
     known = (*_HEADS, "identity") if "fake" in value else _HEADS
     for key in value:
         if key not in known:
@@ -70,6 +66,8 @@ def _from_mapping(value: dict[str, Any]) -> BaseModel:
     head, body = next(iter(value.items()))
     if not isinstance(body, Mapping):
         raise ValueError(f"`{head}` needs a mapping; write {_EXAMPLES[head]}")
+    if head == "randomize" and set(body) != {"epsilon"}:
+        raise ValueError(f"`randomize` takes `epsilon` and nothing else; write {_EXAMPLES[head]}")
     return _build(_KINDS[head], body)
 
 
@@ -95,13 +93,13 @@ def _build(model: type[BaseModel], fields: Mapping[str, Any]) -> BaseModel:
     raise ValueError(message[0].lower() + message[1:])
 
 
-_RANDOMIZE = "`randomize` is not available in this version; use `generalize`, `mask` or `suppress`"
 _EXAMPLES = {
     "fake": "`{fake: name}`",
     "mask": "`{mask: {keep_last: 4}}`",
     "generalize": "`{generalize: {width: 10}}`",
     "top_code": "`{top_code: 90}`",
     "bottom_code": "`{bottom_code: 5}`",
+    "randomize": "`{randomize: {epsilon: 2}}`",
 }
 
 

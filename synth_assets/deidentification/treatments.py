@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, model_validator
 
+from synth_assets.accounting.budget import check_cost
 from synth_assets.errors import SpecError
 
 FakeKind = Literal[
@@ -48,6 +49,8 @@ Identity = Literal["auto", "unit", "value"]
 """What a fake stands for: the person (the privacy unit) or the value; ``auto`` is explained in ``deidentify``."""
 
 Number = StrictInt | StrictFloat
+MOST_ANSWERS = 1000
+"""How many values a randomized answer may have; of more, hardly any would be the truth."""
 TEXT = "VARCHAR"
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _UNSIGNED = ("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
@@ -280,7 +283,68 @@ class Code(_Rule):
         return self.model_dump(exclude={"kind"}, exclude_none=True)
 
 
-AnyTreatment = Keep | Suppress | Pseudonymize | Fake | Mask | Generalize | Code
+class Randomize(_Rule):
+    """Local differential privacy: each unit's value is answered at random, the truth more often than any other.
+
+    Attributes:
+        epsilon: whatever the value is, an answer is at most exp(epsilon) times as likely as under another value.
+        categories, bounds, bins: the declared domain of the column, of which the answers are; the spec fills them in.
+    """
+
+    kind: Literal["randomize"] = "randomize"
+    epsilon: Number
+    categories: tuple[bool | int | float | str, ...] | None = None
+    bounds: tuple[Number, Number] | None = None
+    bins: int | None = Field(default=None, ge=1, le=MOST_ANSWERS)
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        if self.epsilon <= 0:
+            raise ValueError(f"epsilon ({self.epsilon}) must be positive; write `epsilon: 2`")
+        check_cost("randomize", self.epsilon, 0.0)
+        return self
+
+    def over(self, categories: Any, bounds: Any, bins: int | None) -> Randomize:
+        """The treatment with the declared domain of its column.
+
+        Raises:
+            ValueError: nothing suitable is declared.
+        """
+        if categories is None and bounds is None:
+            raise ValueError("randomize needs the column's declared `categories` or `bounds`; no domain is learned")
+        if bounds is not None and not all(_is_plain_number(bound) for bound in bounds):
+            raise ValueError("randomize needs `bounds` of numbers; for dates, declare `categories`")
+        whole = bounds is not None and all(isinstance(bound, int) for bound in bounds)
+        if bounds is not None and bins is None and not whole:
+            raise ValueError("randomize needs `bins` beside `bounds` that are no whole numbers; write `bins: 10`")
+        cells = len(categories) if categories is not None else bins or bounds[1] - bounds[0] + 1
+        if cells > MOST_ANSWERS:
+            raise ValueError(f"randomize answers with {MOST_ANSWERS} values at the most, not {cells}; declare `bins`")
+        return Randomize(epsilon=self.epsilon, categories=categories, bounds=bounds, bins=bins)
+
+    def output_type(self, data_type: str) -> str:
+        """The column's own type."""
+        if self.bounds is not None:
+            _require(is_number(data_type), self, data_type, "numbers")
+            _require(self.bins is not None or is_integer(data_type), self, data_type, "whole numbers, or `bins`")
+            inside = math.floor(self.bounds[1]) - math.ceil(self.bounds[0]) + 1
+            _require(not is_integer(data_type) or inside >= (self.bins or 1), self, data_type, "numbers, or fewer bins")
+        return data_type
+
+    def describe(self) -> str:
+        """As ``randomize, epsilon 2``."""
+        return f"randomize, epsilon {self.epsilon:g}"
+
+    def to_spec(self) -> Any:
+        """As ``{randomize: {epsilon: 2}}``."""
+        return {"randomize": {"epsilon": self.epsilon}}
+
+
+def _is_plain_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+AnyTreatment = Keep | Suppress | Pseudonymize | Fake | Mask | Generalize | Code | Randomize
 
 
 class RecordCondition(BaseModel):

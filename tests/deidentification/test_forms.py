@@ -17,6 +17,7 @@ from synth_assets.deidentification import (
     Keep,
     Mask,
     Pseudonymize,
+    Randomize,
     RecordCondition,
     Suppress,
     Treatment,
@@ -46,6 +47,7 @@ FORMS: list[tuple[str, AnyTreatment]] = [
     ("{bottom_code: 5}", Code(bottom_code=5)),
     ("{top_code: 90, bottom_code: 5.5}", Code(top_code=90, bottom_code=5.5)),
     ("{top_code: 2020-12-31}", Code(top_code=date(2020, 12, 31))),
+    ("{randomize: {epsilon: 2}}", Randomize(epsilon=2)),
 ]
 
 
@@ -63,8 +65,11 @@ def test_form_is_read_and_survives_both_round_trips(text: str, treatment: AnyTre
     [
         ("suppres", "did you mean `suppress`"),
         ("fake", "write `{fake: name}`"),
-        ("randomize", "not available in this version"),
-        ({"randomize": {"epsilon": 1}}, "not available in this version"),
+        ("randomize", "write `{randomize: {epsilon: 2}}`"),
+        ({"randomize": {"epsilon": 1, "bounds": [0, 9]}}, "takes `epsilon` and nothing else"),
+        ({"randomize": {"epsilon": 0}}, "epsilon"),
+        ({"randomize": {"epsilon": True}}, "epsilon"),
+        ({"randomize": {"epsilon": 101}}, "promises nobody anything"),
         ({"fake": "nam"}, "fake (nam) is unknown; did you mean `name`"),
         ({"fake": ["name"]}, "is unknown"),
         ({"fake": "name", "per": "unit"}, "unknown key `per`"),

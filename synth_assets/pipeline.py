@@ -16,7 +16,14 @@ import duckdb
 
 from synth_assets.accounting import Ledger
 from synth_assets.classification import ColumnVerdict, apply_decisions, classify
-from synth_assets.deidentification import KNOWN_GENDER, TreatedColumn, code_column, deidentify, resolve_treatment
+from synth_assets.deidentification import (
+    KNOWN_GENDER,
+    KNOWN_SHIFT,
+    TreatedColumn,
+    code_column,
+    deidentify,
+    resolve_treatment,
+)
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
 from synth_assets.ingestion.location import locate
@@ -24,7 +31,7 @@ from synth_assets.messages import nearest
 from synth_assets.spec import Source, Spec
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
 
-BOOKKEEPING = ("__unit", "__control", KNOWN_GENDER)
+BOOKKEEPING = ("__unit", "__control", KNOWN_GENDER, KNOWN_SHIFT)
 """Columns that tables of rows carry in the restricted zone and no product may hold."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,10 +17,12 @@ import duckdb
 from synth_assets.anonymity import AnonymizedColumn, anonymize, withhold_rare
 from synth_assets.deidentification import (
     KNOWN_GENDER,
+    KNOWN_SHIFT,
     Fake,
     Generalize,
     Keep,
     Randomize,
+    Shift,
     TreatedColumn,
     count_query,
     deidentify,
@@ -91,7 +94,7 @@ def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False
     )
 
 
-INVENTED = frozenset({"fake", "pseudonymize"})
+INVENTED = frozenset({"fake", "pseudonymize", "shift"})
 """Treatments whose values stand for a person or a value in the tables of one consumer, and in no other's."""
 
 DRAWN = frozenset({"randomize"})
@@ -138,7 +141,8 @@ def own_rows(
     con.execute("ATTACH IF NOT EXISTS ':memory:' AS own")
     female = KNOWN_GENDER if KNOWN_GENDER in kinds else None
     rows = f"(SELECT * FROM d.data WHERE {chosen})"
-    deidentify(con, rows, columns, "own.data", unit=facts["unit"], female=female, answers=facts["answers"])
+    shift = KNOWN_SHIFT if KNOWN_SHIFT in kinds else None
+    deidentify(con, rows, columns, "own.data", unit=facts["unit"], female=female, shift=shift, answers=facts["answers"])
     return "own"
 
 
@@ -234,7 +238,18 @@ def _still_true(column: TreatedColumn, source: Source, kind: str) -> dict[str, A
     declared, treatment = source.columns[column.name].domain, column.treatment
     if isinstance(treatment, Generalize):
         return _generalized(declared, treatment)
+    if isinstance(treatment, Shift):
+        return _moved(declared, treatment)
     return declared if treatment.kind in {"keep", "code", "randomize"} else {}
+
+
+def _moved(declared: dict[str, Any], treatment: Shift) -> dict[str, Any]:
+    """A declared domain after a shift: bounds as much wider; none near the end of the calendar."""
+    first, last = (as_instant(bound) for bound in declared.get("bounds", (0, 0)))
+    far = timedelta(days=treatment.days)
+    if first is None or last is None or first < datetime.min + far or last > datetime.max - far:
+        return {}
+    return {"bounds": ((first - far).date(), (last + far).date())}
 
 
 def _generalized(declared: dict[str, Any], treatment: Generalize) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import pytest
 
@@ -28,6 +30,7 @@ sources:
       ssn: {role: direct_identifier, type: national_id, treatment: {fake: national_id, identity: unit}}
       phone: {role: direct_identifier, type: phone, treatment: {fake: phone, identity: value}}
       town: {role: quasi_identifier, type: city, treatment: {fake: city}}
+      born: {role: quasi_identifier, type: date_of_birth, treatment: {shift: {days: 90}}}
   - name: visits
     path: visits.csv
     unit: id
@@ -38,6 +41,7 @@ sources:
       id: {role: direct_identifier, type: person_id}
       name: {role: direct_identifier, type: person_name, treatment: {fake: name, identity: unit}}
       phone: {role: direct_identifier, type: phone, treatment: {fake: phone, identity: value}}
+      at: {role: quasi_identifier, type: person_date, treatment: {shift: {days: 90}}}
 consumers:
 """
 CONSUMER = """
@@ -46,10 +50,10 @@ CONSUMER = """
     products:
       - name: people
         source: people
-        columns: [id, first, last, mail, ssn, phone, town]
+        columns: [id, first, last, mail, ssn, phone, town, born]
         rows: {{}}
       - {{name: maiden, source: people, columns: [id, maiden], rows: {{}}}}
-      - {{name: visits, source: visits, columns: [visit, id, name, phone], rows: {{}}}}
+      - {{name: visits, source: visits, columns: [visit, id, name, phone, at], rows: {{}}}}
       - {{name: towns, source: people, columns: [sex, town], anonymize: {{k: 2}}}}
 """
 KEYS = {"one": "", "two": "", "left": "key: both", "right": "key: both"}
@@ -58,10 +62,17 @@ KEYS = {"one": "", "two": "", "left": "key: both", "right": "key: both"}
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     folder = tmp_path_factory.mktemp("keys")
-    lines = [f"{i},A{i},B{i},C{i},{'FM'[i % 2]},m{i}@x.org,{100000000 + i},55{i:07d},T{i % 40}" for i in range(PEOPLE)]
-    (folder / "people.csv").write_text("id,first,last,maiden,sex,mail,ssn,phone,town\n" + "\n".join(lines) + "\n")
-    lines = [f"{10 * i + v},{i},A{i} B{i},55{i:07d}" for i in range(PEOPLE) for v in range(2)]
-    (folder / "visits.csv").write_text("visit,id,name,phone\n" + "\n".join(lines) + "\n")
+    lines = [
+        f"{i},A{i},B{i},C{i},{'FM'[i % 2]},m{i}@x.org,{100000000 + i},55{i:07d},T{i % 40},{1930 + i % 70}-02-28"
+        for i in range(PEOPLE)
+    ]
+    (folder / "people.csv").write_text("id,first,last,maiden,sex,mail,ssn,phone,town,born\n" + "\n".join(lines) + "\n")
+    lines = [
+        f"{10 * i + v},{i},A{i} B{i},55{i:07d},{2000 + i % 20}-03-0{1 + v} 10:30:00"
+        for i in range(PEOPLE)
+        for v in range(2)
+    ]
+    (folder / "visits.csv").write_text("visit,id,name,phone,at\n" + "\n".join(lines) + "\n")
     consumers = "".join(CONSUMER.format(name=name, key=key) for name, key in KEYS.items())
     (folder / "synth.yaml").write_text(SPEC + consumers)
     spec = load_spec(folder / "synth.yaml", {})
@@ -139,6 +150,28 @@ def test_within_a_consumer_people_stay_the_same(tables: duckdb.DuckDBPyConnectio
     maiden = f"FROM {consumer}_maiden m JOIN {consumer}_people p USING (id)"
     assert tables.execute(f"SELECT count(*) {maiden}").fetchall() == [(visits // 2,)]
     assert tables.execute(f"SELECT count(*) {maiden} WHERE m.maiden = p.last").fetchall()[0][0] < 10
+
+
+@pytest.mark.parametrize("consumer", list(KEYS))
+def test_a_persons_dates_move_together(tables: duckdb.DuckDBPyConnection, consumer: str) -> None:
+    """By 1 to 90 days, one way or the other; what lies between two dates of a person stays, in both tables."""
+    joined = f"{consumer}_visits v JOIN {consumer}_people p USING (id)"
+    ages = f"SELECT DISTINCT v.at - p.born FROM {joined}"  # from 1930 + i % 70 to 2000 + i % 20, and a half day
+    raw = {
+        datetime(2000 + i % 20, 3, 1 + v, 10, 30) - datetime(1930 + i % 70, 2, 28) for i in range(140) for v in (0, 1)
+    }
+    assert {row[0] for row in tables.execute(ages).fetchall()} == raw
+    near = f"min(abs(born::DATE - make_date(y, 2, 28))) AS d FROM {consumer}_people, range(1929, 2001) AS r(y)"
+    days = [row[0] for row in tables.execute(f"SELECT DISTINCT {near} GROUP BY id ORDER BY d").fetchall()]
+    assert 1 <= days[0] <= days[-1] <= 90
+    assert len(days) > 86  # of 1,350 people, and each of ninety days is missed once in 3 million times
+
+
+def test_consumers_move_dates_apart(tables: duckdb.DuckDBPyConnection) -> None:
+    moved = {c: dict(tables.execute(f"SELECT first || last, born FROM {c}_people").fetchall()) for c in KEYS}
+    assert moved["left"] == moved["right"]
+    born = {c: sorted(dates.values()) for c, dates in moved.items()}
+    assert born["one"] != born["two"]
 
 
 def test_the_plan_and_the_card_say_who_can_join(platform: Platform) -> None:

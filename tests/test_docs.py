@@ -199,6 +199,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "Variance": {"of": "x"},
     "Quantiles": {"of": "x"},
     "KMeans": {"of": ["x"], "clusters": 2},
+    "Shift": {"days": 180},
     "Randomize": {"epsilon": 2},
     "Anonymize": {"k": 2},
     "Recursive": {"c": 1, "l": 2},

@@ -27,6 +27,9 @@ from synth_assets.storage import install_keys
          {"bounds": (date(2024, 4, 1), date(2025, 3, 2))}),
         ({"bounds": ("2024-05-20", "2025-03-02")}, {"generalize": {"date": "year"}}, "DATE",
          {"bounds": (date(2024, 1, 1), date(2025, 3, 2))}),
+        ({"bounds": ("2024-05-20", "2025-03-02")}, {"shift": {"days": 20}}, "DATE",
+         {"bounds": (date(2024, 4, 30), date(2025, 3, 22))}),
+        ({"bounds": ("2024-05-20", "9999-12-31")}, {"shift": {"days": 20}}, "DATE", {}),
     ],
 )  # fmt: skip
 def test_a_declared_domain_goes_through_the_treatment(

@@ -3,6 +3,7 @@
 from synth_assets.deidentification.defaults import default_treatment, resolve_treatment
 from synth_assets.deidentification.deidentify import (
     KNOWN_GENDER,
+    KNOWN_SHIFT,
     ColumnOutcome,
     Deidentification,
     TreatedColumn,
@@ -28,11 +29,13 @@ from synth_assets.deidentification.treatments import (
     Pseudonymize,
     Randomize,
     RecordCondition,
+    Shift,
     Suppress,
 )
 
 __all__ = [
     "KNOWN_GENDER",
+    "KNOWN_SHIFT",
     "AnyTreatment",
     "Code",
     "ColumnOutcome",
@@ -45,6 +48,7 @@ __all__ = [
     "Pseudonymize",
     "Randomize",
     "RecordCondition",
+    "Shift",
     "Suppress",
     "TreatedColumn",
     "Treatment",

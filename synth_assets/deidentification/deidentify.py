@@ -39,12 +39,15 @@ from synth_assets.deidentification.randomization import (
     code_expression,
     code_of_unit,
 )
-from synth_assets.deidentification.rules import rule_expression, suppressed
-from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, Randomize, RecordCondition
+from synth_assets.deidentification.rules import rule_expression, shifted, suppressed
+from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, Randomize, RecordCondition, Shift
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
 _SECOND = 2**62  # added to the places of the second part of a kind, so that one number tells both
+
+KNOWN_SHIFT = "__shift"
+"""A column of the treated table where dates are shifted: the number of its unit that says how far."""
 
 KNOWN_GENDER = "__female"
 """A column of the treated table where fakes depend on it: whether the person is a woman, NULL where nobody knows."""
@@ -121,6 +124,7 @@ def deidentify(
     unit: str | None = None,
     people_sql: str | None = None,
     female: str | None = None,
+    shift: str | None = None,
     answers: str | None = None,
     locale: str = "en_US",
 ) -> Deidentification:
@@ -139,6 +143,7 @@ def deidentify(
         people_sql: a FROM-able text with ``__unit`` and ``gender`` for a table that has no gender column of its own,
             so that a person's given name is the same here and in the table that has it.
         female: SQL of a BOOLEAN over the rows of ``source_sql``, where it is known already who is a woman.
+        shift: SQL of the number by which the dates were shifted already; they are shifted from where they were before.
         answers: what the answers of randomized columns are drawn for (a source, a snapshot, its settings); the rows
             then have the codes. Answers must have been charged for before.
         locale: whose words Faker lends.
@@ -152,7 +157,7 @@ def deidentify(
     fakes = [(i, c.name, c.treatment) for i, c in enumerate(columns) if isinstance(c.treatment, Fake)]
     one_row_each = unit is None or (_asks_for_units(columns) and _one_row_each(con, kept))
     faked = resolve_identities(con, kept, fakes, unit is not None, one_row_each)
-    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each, answers)
+    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each, shift, answers)
     if fakes:
         job.pools.install(con)
     job.create()
@@ -197,6 +202,7 @@ class _Job:
     people_sql: str | None = None
     female: str | None = None
     one_row_each: bool = False
+    shift: str | None = None
     answers: str | None = None
     redrawn: dict[int, int] = field(default_factory=dict)
 
@@ -212,6 +218,7 @@ class _Job:
         made += [("__unit UBIGINT", "u"), ("__control BOOLEAN", "k")]
         if any(f.fake.fake in GENDERED for f in self.faked):
             made.append((f"{KNOWN_GENDER} BOOLEAN", "female"))
+        made += [(f"{KNOWN_SHIFT} UBIGINT", "hs")] if self._shifts else []
         made += [(f"{self._kept_number(f)} UBIGINT", f"n{f.index}") for f in self.unique]
         made += self._codes()
         self.con.execute(f"CREATE OR REPLACE TABLE {self.target} ({', '.join(column for column, _ in made)})")
@@ -223,6 +230,8 @@ class _Job:
         faked = next((f for f in self.faked if f.index == index), None)
         if isinstance(column.treatment, Randomize):
             return self._answer(column, column.treatment, f"c{index}")
+        if isinstance(column.treatment, Shift):
+            return shifted(column.treatment, f"c{index}", column.data_type, "hs", "s" if self.shift else None)
         if faked is None:
             treated = rule_expression(column.treatment, f"c{index}", column.data_type, self._stands_for(column))
             return f"CAST({treated} AS {column.treatment.output_type(column.data_type)})"
@@ -271,7 +280,8 @@ class _Job:
     def _numbered(self) -> str:
         """The kept rows with columns named by number, the gender and the numbers that fakes are made of.
 
-        One keyed hash of the unit serves all fakes that stand for it; only a row without a unit needs another.
+        One keyed hash of the unit serves all fakes that stand for it; only a row without a unit needs another. Shifts
+        have one of their own, as the first can be worked out from a person's fakes.
         """
         by_value = {f.index: f"keyed_number('fake', 'value:' || c{f.index}::VARCHAR)" for f in self.faked}
         unit = ", keyed_number('fake', 'unit:' || u::VARCHAR) AS hu" if any(f.by_unit for f in self.faked) else ""
@@ -279,11 +289,17 @@ class _Job:
             f", {f'coalesce(hu, {by_value[f.index]})' if f.by_unit else by_value[f.index]} AS n{f.index}"
             for f in self.faked
         )
-        return f"(SELECT *{numbers} FROM (SELECT *{unit} FROM {self._rows}))"
+        shift = ", keyed_number('fake', 'shift:' || u::VARCHAR) AS hs" if self._shifts else ""
+        return f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._rows}))"
+
+    @property
+    def _shifts(self) -> bool:
+        return any(isinstance(column.treatment, Shift) for column in self.columns)
 
     @property
     def _rows(self) -> str:
         raw = "".join(f"{quote(self._raw_name(c))} AS c{i}, " for i, c in enumerate(self.columns))
+        raw += f"{self.shift} AS s, " if self.shift else ""
         own = next((quote(c.name) for c in self.columns if _tells_gender(c)), None)
         female = "NULL::BOOLEAN"
         if self.female is not None:
@@ -450,6 +466,7 @@ class _Job:
             gender = next((c.name for c in self.columns if _tells_gender(c)), None)
             inputs += [self.unit] if self.unit else []
             inputs += [gender] if gender is not None and faked.family == "person" else []
+        inputs += [self.unit] if self.unit and isinstance(column.treatment, Shift) else []
         return ColumnOutcome(
             name=column.name,
             treatment=column.treatment.describe(),

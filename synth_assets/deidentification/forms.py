@@ -18,7 +18,7 @@ _KINDS: dict[str, type[BaseModel]] = {
     str(model.model_fields["kind"].default): model for model in get_args(AnyTreatment)
 }
 _PLAIN = ("keep", "suppress", "pseudonymize", "mask")
-_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "randomize")
+_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "shift", "randomize")
 
 
 def parse_treatment(value: Any) -> Any:
@@ -99,6 +99,7 @@ _EXAMPLES = {
     "generalize": "`{generalize: {width: 10}}`",
     "top_code": "`{top_code: 90}`",
     "bottom_code": "`{bottom_code: 5}`",
+    "shift": "`{shift: {days: 180}}`",
     "randomize": "`{randomize: {epsilon: 2}}`",
 }
 

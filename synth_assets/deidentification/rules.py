@@ -13,6 +13,7 @@ from synth_assets.deidentification.treatments import (
     Mask,
     Pseudonymize,
     RecordCondition,
+    Shift,
     Suppress,
     is_number,
     is_temporal,
@@ -112,6 +113,24 @@ def _code(rule: Code, column: str, data_type: str) -> str:
     limits = [(">", rule.top_code), ("<", rule.bottom_code)]
     cases = " ".join(f"WHEN {value} {op} {sql_value(b)} THEN {sql_value(b)}" for op, b in limits if b is not None)
     return f"TRY_CAST(CASE {nan}{cases} ELSE {value} END AS {target})"
+
+
+def shifted(rule: Shift, column: str, data_type: str, number: str, before: str | None = None) -> str:
+    """SQL of a date moved by the offset that a keyed number of its unit leads to.
+
+    ``before`` is the number that it was moved by already, which is taken back. A date at the end of time stays or is
+    lost.
+    """
+    target = rule.output_type(data_type)
+    moment = column if is_temporal(data_type) else f"TRY_CAST({column} AS DATE)"
+    days = _offset(rule, number) + ("" if before is None else f" - {_offset(rule, before)}")
+    step = f"({days})::INTEGER" if target == "DATE" else f"to_hours(24 * ({days}))"
+    return f"TRY(CAST({moment} + {step} AS {target}))"
+
+
+def _offset(rule: Shift, number: str) -> str:
+    place = f"({number} % {2 * rule.days})::BIGINT"
+    return f"({place} - {rule.days} + ({place} >= {rule.days})::BIGINT)"
 
 
 _FLOATS = ("DOUBLE", "FLOAT", "REAL")

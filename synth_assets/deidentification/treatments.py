@@ -283,6 +283,30 @@ class Code(_Rule):
         return self.model_dump(exclude={"kind"}, exclude_none=True)
 
 
+class Shift(_Rule):
+    """Move dates by a keyed number of days that all dates of a unit share, so that what lies between them survives.
+
+    Attributes:
+        days: the offset is one of -days to days, each as likely, and never none at all.
+    """
+
+    kind: Literal["shift"] = "shift"
+    days: StrictInt = Field(ge=1, le=36_500)
+
+    def output_type(self, data_type: str) -> str:
+        """Dates stay dates; text that holds dates becomes one."""
+        _require(is_temporal(data_type) or data_type == TEXT, self, data_type, "dates")
+        return data_type if is_temporal(data_type) else "DATE"
+
+    def describe(self) -> str:
+        """As ``shift within 180 days``."""
+        return f"shift within {self.days} days"
+
+    def to_spec(self) -> Any:
+        """As ``{shift: {days: 180}}``."""
+        return {"shift": {"days": self.days}}
+
+
 class Randomize(_Rule):
     """Local differential privacy: each unit's value is answered at random, the truth more often than any other.
 
@@ -344,7 +368,7 @@ def _is_plain_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-AnyTreatment = Keep | Suppress | Pseudonymize | Fake | Mask | Generalize | Code | Randomize
+AnyTreatment = Keep | Suppress | Pseudonymize | Fake | Mask | Generalize | Code | Shift | Randomize
 
 
 class RecordCondition(BaseModel):

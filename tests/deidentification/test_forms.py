@@ -19,6 +19,7 @@ from synth_assets.deidentification import (
     Pseudonymize,
     Randomize,
     RecordCondition,
+    Shift,
     Suppress,
     Treatment,
     parse_treatment,
@@ -47,6 +48,7 @@ FORMS: list[tuple[str, AnyTreatment]] = [
     ("{bottom_code: 5}", Code(bottom_code=5)),
     ("{top_code: 90, bottom_code: 5.5}", Code(top_code=90, bottom_code=5.5)),
     ("{top_code: 2020-12-31}", Code(top_code=date(2020, 12, 31))),
+    ("{shift: {days: 180}}", Shift(days=180)),
     ("{randomize: {epsilon: 2}}", Randomize(epsilon=2)),
 ]
 
@@ -67,6 +69,9 @@ def test_form_is_read_and_survives_both_round_trips(text: str, treatment: AnyTre
         ("fake", "write `{fake: name}`"),
         ("randomize", "write `{randomize: {epsilon: 2}}`"),
         ({"randomize": {"epsilon": 1, "bounds": [0, 9]}}, "takes `epsilon` and nothing else"),
+        ({"shift": 30}, "`shift` needs a mapping; write `{shift: {days: 180}}`"),
+        ({"shift": {"days": 0}}, "days"),
+        ({"shift": {"days": 1.5}}, "days"),
         ({"randomize": {"epsilon": 0}}, "epsilon"),
         ({"randomize": {"epsilon": True}}, "epsilon"),
         ({"randomize": {"epsilon": 101}}, "promises nobody anything"),

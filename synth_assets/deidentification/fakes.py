@@ -4,7 +4,8 @@ A number is 64 uniform bits of a keyed hash (``keyed_term``). Modulo the places 
 place chooses words from the pools, or digits. Equal places are equal fakes, so that keeping fakes apart is keeping
 places apart. Where real values could exist, fakes come from ranges that were never issued:
 
-- telephone: country code 999, unassigned by the ITU (E.164);
+- telephone: digits with which no number of its country begins (see ``telephones``); where the number shows no country,
+  or none is certain, country code 999, unassigned by the ITU (E.164);
 - social security number: area 000 or 666, or group 00, which the SSA never issues;
 - mail: ``example.org``, ``.com``, ``.net`` (RFC 2606);
 - IPv4: 240/4, never routed (RFC 1112); IPv6: 2001:db8::/32 (RFC 3849);
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from synth_assets.deidentification.pools import PoolName, Pools
+from synth_assets.deidentification.telephones import FREE_DIGITS, UNASSIGNED, calling_code, unused_number
 from synth_assets.deidentification.treatments import FakeKind
 from synth_assets.storage import literal
 
@@ -76,6 +78,8 @@ def part_expression(kind: FakeKind, digits: Digits) -> str:
     """SQL of a BOOLEAN: fakes of the two parts of a kind (women and men, long and short addresses) never meet."""
     if kind in GENDERED:
         return f"coalesce({digits.female}, {digits.number} >= {2**63}::UBIGINT)"
+    if kind == "phone":
+        return f"{calling_code(digits.value)} <> ''"
     return f"coalesce(contains({digits.value}, ':'), false)" if kind == "ip_address" else "false"
 
 
@@ -88,6 +92,8 @@ def places(kind: FakeKind, pools: Pools) -> tuple[int, int]:
         return men, women
     if kind == "ip_address":
         return 15 * 2**24, _MOST_PLACES
+    if kind == "phone":
+        return 10**12, 10**FREE_DIGITS
     street = 9998 * surnames * pools.size("street_suffix")
     words: dict[FakeKind, int] = {
         "last_name": surnames,
@@ -99,7 +105,7 @@ def places(kind: FakeKind, pools: Pools) -> tuple[int, int]:
         "country": pools.size("country"),
         "job": pools.size("job"),
     }
-    digits = {"phone": 10**12, "national_id": 10_980_000, "postcode": 10**5, "iban": 10**18, "credit_card": 10**14}
+    digits = {"national_id": 10_980_000, "postcode": 10**5, "iban": 10**18, "credit_card": 10**14}
     size = min((words | digits)[kind], _MOST_PLACES)
     return size, size
 
@@ -192,9 +198,10 @@ def _tag(d: Digits, count: int) -> str:
 
 
 def _phone(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001 - one signature for all recipes
-    number = _digits(place, 12)
+    number, code = _digits(place, 12), calling_code(d.value)
     groups = " || ' ' || ".join(f"substr({number}, {start}, 3)" for start in (1, 4, 7, 10))
-    return f"'+999 ' || {groups}"
+    kept = unused_number(code, _digits(place, FREE_DIGITS))
+    return f"CASE WHEN {code} <> '' THEN {kept} ELSE '+{UNASSIGNED} ' || {groups} END"
 
 
 def _national_id(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001

@@ -6,11 +6,14 @@ import ipaddress
 import re
 
 import duckdb
+import phonenumbers
 import pytest
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from stdnum import iban, luhn
 
 from synth_assets.deidentification.fakes import Digits, fake_expression, female_expression
 from synth_assets.deidentification.pools import Pools
+from synth_assets.deidentification.telephones import UNUSED
 from synth_assets.deidentification.treatments import FakeKind
 from synth_assets.errors import SpecError
 
@@ -139,3 +142,43 @@ def test_pools_of_a_locale_are_the_same_every_time() -> None:
     assert all(word.isascii() for word in japanese.words["last_ascii"])
     with pytest.raises(SpecError, match="xx_XX"):
         Pools("xx_XX")
+
+
+def test_telephones_keep_their_country_and_belong_to_nobody(con: duckdb.DuckDBPyConnection, pools: Pools) -> None:
+    """Of every calling code forty-one numbers, and those at both ends of the range."""
+    codes = sorted(code for codes in UNUSED.values() for code in codes.split())
+    assert {int(code) for code in codes} == set(COUNTRY_CODE_TO_REGION_CODE) - {54, 888}
+    fake = fake_expression("phone", Digits("h", "h", value="v"), pools)
+    places = f"(SELECT unnest([0, {10**9 - 1}] || range(13, {10**9}, 24999999))::UBIGINT AS h)"
+    rows = f"(SELECT *, '+' || code || ' 234 567 8901' AS v FROM {places}, unnest($1) AS t(code))"
+    made = con.execute(f"SELECT code, {fake} FROM {rows}", [codes]).fetchall()
+    assert len({number for _, number in made}) == 43 * len(codes)
+    for code, number in made:
+        parsed = phonenumbers.parse(number)
+        assert parsed.country_code == int(code)
+        assert not phonenumbers.is_valid_number(parsed), number
+        assert len(re.sub(r"\D", "", number)) <= 15
+
+
+@pytest.mark.parametrize(
+    ("value", "begins"),
+    [
+        ("+1 415-555-0132", "+1 0"),
+        ("0044 (20) 7946 0018", "+44 39"),
+        (" +49(0)30 123456", "+49 109 "),
+        ("+354 555 1234", "+354 109 "),
+        ("+44", "+999 "),
+        ("+54 9 11 1234 5678", "+999 "),
+        ("+999 123 456 789 012", "+999 "),
+        ("(555) 010-1234", "+999 "),
+        ("030 123456", "+999 "),
+        ("+44 call me", "+999 "),
+    ],
+)
+def test_the_country_is_what_is_written(con: duckdb.DuckDBPyConnection, pools: Pools, value: str, begins: str) -> None:
+    fake = fake_expression("phone", Digits("7::UBIGINT", "7::UBIGINT", value="v"), pools)
+    ((made, again),) = con.execute(
+        f"SELECT v, {fake} FROM (SELECT {fake} AS v FROM (SELECT $1 AS v))", [value]
+    ).fetchall()
+    assert made.startswith(begins)
+    assert made == again  # a fake has the country, and so the range, of what it stands for

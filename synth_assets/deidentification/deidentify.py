@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, NoReturn
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from synth_assets.classification.vocabulary import EntityType, Role
+from synth_assets.deidentification.collisions import SECOND, counted, forget, move_apart
 from synth_assets.deidentification.fakes import (
     GENDERED,
     WIDE,
@@ -30,6 +32,7 @@ from synth_assets.deidentification.fakes import (
     places,
 )
 from synth_assets.deidentification.forms import Treatment
+from synth_assets.deidentification.gazetteer import place_number, shared_places
 from synth_assets.deidentification.identities import FakedColumn, resolve_identities
 from synth_assets.deidentification.pools import Pools
 from synth_assets.deidentification.randomization import (
@@ -43,8 +46,6 @@ from synth_assets.deidentification.rules import rule_expression, shifted, suppre
 from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, Randomize, RecordCondition, Shift
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
-
-_SECOND = 2**62  # added to the places of the second part of a kind, so that one number tells both
 
 KNOWN_SHIFT = "__shift"
 """A column of the treated table where dates are shifted: the number of its unit that says how far."""
@@ -274,6 +275,7 @@ class _Job:
             own=derived_number(number, faked.own_label),
             female=female if known else "NULL::BOOLEAN",
             value=value,
+            place=next((f"z{i}" for i, group in enumerate(self.places) if faked in group), None),
         )
 
     @property
@@ -290,7 +292,17 @@ class _Job:
             for f in self.faked
         )
         shift = ", keyed_number('fake', 'shift:' || u::VARCHAR) AS hs" if self._shifts else ""
-        return f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._rows}))"
+        numbered = f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._rows}))"
+        if not self.places:
+            return numbered
+        chosen = [{f.fake.fake: f"n{f.index}" for f in group} for group in self.places]
+        told = ", ".join(f"{place_number(numbers, self.pools)} AS z{i}" for i, numbers in enumerate(chosen))
+        return f"(SELECT *, {told} FROM {numbered})"
+
+    @cached_property
+    def places(self) -> list[list[FakedColumn]]:
+        """The groups of columns that tell of one place."""
+        return shared_places(self.faked)
 
     @property
     def _shifts(self) -> bool:
@@ -329,7 +341,8 @@ class _Job:
     def unique(self) -> list[FakedColumn]:
         """The columns of which all rows must be looked at, so that no two identities get one fake.
 
-        The parts of a person's name are not among them: they agree with the full name, which people share.
+        The parts of a person's name are not among them: they agree with the full name, which people share. Nor are
+        columns that tell of one place: they agree with each other.
         """
         return [
             f
@@ -337,6 +350,7 @@ class _Job:
             if self.columns[f.index].unique
             and f.fake.fake not in WIDE
             and not (f.by_unit and f.fake.fake in {"first_name", "middle_name", "last_name"})
+            and not any(f in group for group in self.places)
         ]
 
     def _kept_number(self, faked: FakedColumn) -> str:
@@ -357,12 +371,11 @@ class _Job:
         digits = self._digits(faked, number, own, KNOWN_GENDER if kind in GENDERED else "NULL::BOOLEAN")
         part, place = part_expression(kind, digits), place_expression(kind, digits, self.pools)
         self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS n, CASE WHEN {part} THEN {_SECOND} ELSE 0 END + "
+            f"CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS n, CASE WHEN {part} THEN {SECOND} ELSE 0 END + "
             f"{place}::BIGINT AS spot FROM {self.target} WHERE {own} IS NOT NULL"
         )
-        if self._count("SELECT count(*) - count(DISTINCT spot) FROM taken"):
-            extra = longer(kind, self.pools)
-            moved = self._ranked(extra) if any(extra) else self._parked(places(kind, self.pools))
+        if counted(self.con, "SELECT count(*) - count(DISTINCT spot) FROM taken"):
+            moved = move_apart(self.con, longer(kind, self.pools), places(kind, self.pools))
             if moved is None:
                 self._refuse(faked.index)
             digits = replace(digits, again="again::UBIGINT")
@@ -372,69 +385,8 @@ class _Job:
                 f"WHERE {number} = n AND {own} IS NOT NULL"
             )
             self.redrawn[faked.index] = int(updated.fetchall()[0][0])
-        for table in ("taken", "parked", "over"):
-            self.con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        forget(self.con)
         self.con.execute(f"ALTER TABLE {self.target} DROP COLUMN {number}")
-
-    def _ranked(self, most: tuple[int, int]) -> str | None:
-        """Let all but the first of a place have their rank; SQL after SELECT, None where a rank passes its limit."""
-        met = "(SELECT spot FROM taken GROUP BY spot HAVING count(*) > 1)"
-        ranked = (
-            "FROM (SELECT n, spot, row_number() OVER (PARTITION BY spot ORDER BY n) - 1 AS again "
-            f"FROM (SELECT DISTINCT n, spot FROM taken SEMI JOIN {met} USING (spot))) WHERE again > 0"
-        )
-        passed = f"again > CASE WHEN spot >= {_SECOND} THEN {most[1]} ELSE {most[0]} END"
-        return None if self._count(f"SELECT count(*) {ranked} AND {passed}") else ranked
-
-    def _parked(self, sizes: tuple[int, int]) -> str | None:
-        """Let each take the first place that is free from its own on; SQL after SELECT, None where they are too few.
-
-        In the order of the places, one that finds its place taken stands right behind the one before. Those who would
-        stand behind the last place begin at the first, with all others where they were.
-        """
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE taken AS SELECT n, min(spot) >= {_SECOND} AS part, "
-            f"min(spot) % {_SECOND} AS place FROM taken GROUP BY n"
-        )
-        size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
-        if self._count(f"SELECT count(*) FROM (SELECT part FROM taken GROUP BY part HAVING count(*) > {size})"):
-            return None
-        if self._park_near(sizes):
-            return "FROM parked WHERE again <> place"
-        start = "place"
-        for _ in range(2):
-            self._park(f"SELECT *, 0 AS block, {start} AS start FROM taken")
-            self.con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT n FROM parked WHERE again >= {size}")
-            if not self._count("SELECT count(*) FROM over"):
-                break
-            start = "CASE WHEN n IN (SELECT n FROM over) THEN 0 ELSE place END"
-        return "FROM parked WHERE again <> place"
-
-    def _park_near(self, sizes: tuple[int, int]) -> bool:
-        """Park in the blocks of places where two met, if no one leaves a block: then all others stay where they are."""
-        rows = self._count("SELECT count(*) FROM taken")
-        widths = [max(64, 16 * size // rows) for size in sizes]
-        width = f"CASE WHEN part THEN {widths[1]} ELSE {widths[0]} END"
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, place // {width} AS block "
-            "FROM (SELECT part, place FROM taken GROUP BY ALL HAVING count(*) > 1)"
-        )
-        if self._count("SELECT count(*) FROM over") > rows // 64:
-            return False
-        blocks = f"(SELECT *, place // {width} AS block, place AS start FROM taken)"
-        self._park(f"SELECT * FROM {blocks} SEMI JOIN over USING (part, block)")
-        size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
-        return not self._count(f"SELECT count(*) FROM parked WHERE again >= least((block + 1) * {width}, {size})")
-
-    def _park(self, rows: str) -> None:
-        order = "(PARTITION BY part, block ORDER BY start, n"
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, place, block, p + max(start - p) OVER {order} "
-            f"ROWS UNBOUNDED PRECEDING) AS again FROM (SELECT *, row_number() OVER {order}) - 1 AS p FROM ({rows}))"
-        )
-
-    def _count(self, query: str) -> int:
-        return int(self.con.execute(query).fetchall()[0][0])
 
     def _refuse(self, index: int) -> NoReturn:
         column = self.columns[index]
@@ -466,6 +418,7 @@ class _Job:
             gender = next((c.name for c in self.columns if _tells_gender(c)), None)
             inputs += [self.unit] if self.unit else []
             inputs += [gender] if gender is not None and faked.family == "person" else []
+        inputs += [f.name for group in self.places if faked in group for f in group]
         inputs += [self.unit] if self.unit and isinstance(column.treatment, Shift) else []
         return ColumnOutcome(
             name=column.name,

@@ -19,6 +19,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from synth_assets.deidentification.gazetteer import AGREEING, city_of, region_of
 from synth_assets.deidentification.pools import PoolName, Pools
 from synth_assets.deidentification.telephones import FREE_DIGITS, UNASSIGNED, calling_code, unused_number
 from synth_assets.deidentification.treatments import FakeKind
@@ -45,6 +46,7 @@ class Digits:
         value: SQL of the original value as text; only its form may be used, never its content.
         again: SQL of an unsigned number, NULL for most: where a fake was another's already, the place to take instead,
             or for names how many others have the name before it.
+        place: SQL of the postcode of the place that several columns of the row tell of, as a number.
     """
 
     number: str
@@ -52,12 +54,15 @@ class Digits:
     female: str = "NULL"
     value: str = "NULL"
     again: str | None = None
+    place: str | None = None
 
 
 def fake_expression(kind: FakeKind, digits: Digits, pools: Pools) -> str:
     """SQL of the fake of a kind."""
     if kind in WIDE:
         return _email(digits, pools) if kind == "email" else _username(digits, pools)
+    if digits.place is not None and kind in AGREEING:
+        return _of_place(kind, digits.place, digits, pools)
     place = place_expression(kind, digits, pools)
     if kind in _NAMES:
         return _NAMES[kind](place, digits, pools)
@@ -249,6 +254,20 @@ def _address(place: str, d: Digits, pools: Pools) -> str:
     city = pools.pick("city", beyond)
     postcode = _digits(f"({beyond} // {pools.size('city')})", 5)
     return f"{_street(place, d, pools)} || ', ' || {city} || ' ' || {postcode}"
+
+
+def _of_place(kind: FakeKind, postcode: str, d: Digits, pools: Pools) -> str:
+    """What a column tells of a place that it shares with others."""
+    code, city = f"lpad(({postcode})::VARCHAR, 5, '0')", city_of(postcode, pools)
+    street = _street(place_expression("street_address", d, pools), d, pools)
+    told: dict[FakeKind, str] = {
+        "postcode": code,
+        "city": city,
+        "region": region_of(postcode, pools),
+        "country": literal(pools.home),
+        "address": f"{street} || ', ' || {city} || ' ' || {code}",
+    }
+    return told[kind]
 
 
 def _company(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001

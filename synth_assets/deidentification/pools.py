@@ -57,6 +57,11 @@ class Pools:
         """Identifies the words: other versions of Faker may bring others, and with them other fakes."""
         return hashlib.sha256(json.dumps(self.words, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def home(self) -> str:
+        """The country that the words are of; the first of the list where Faker does not say."""
+        return _home(self.locale) or self.words["country"][0]
+
     def install(self, con: duckdb.DuckDBPyConnection) -> None:
         """Load the lists into session variables of ``con``."""
         for name, words in self.words.items():
@@ -72,6 +77,16 @@ class Pools:
 
     def _variable(self, name: PoolName) -> str:
         return f"pool_{self.locale.lower()}_{name}"
+
+
+@lru_cache(maxsize=8)
+def _home(locale: str) -> str:
+    from faker import Faker
+
+    try:
+        return str(Faker(locale).current_country())
+    except (AttributeError, ValueError):
+        return ""
 
 
 @lru_cache(maxsize=8)

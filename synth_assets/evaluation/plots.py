@@ -183,7 +183,7 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=140, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_axisbelow(True)
@@ -198,7 +198,7 @@ def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a font without some glyph (emoji, scripts) draws a box
-        figure.savefig(buffer, format="png", dpi=140, facecolor="white")
+        figure.canvas.print_png(buffer)  # savefig would draw twice
     return buffer.getvalue()
 
 

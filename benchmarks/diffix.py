@@ -2,7 +2,7 @@
 
     python benchmarks/diffix.py conformance [--golden tests/diffix/golden] [--data DIR]     needs the peer
     python benchmarks/diffix.py quality TABLE.csv [--peer] [--target COLUMN]
-    python benchmarks/diffix.py risk TABLE.csv [--rows ROWS.csv] [--attacks 500]     needs Anonymeter, too
+    python benchmarks/diffix.py risk TABLE.csv [--splits 4] [--attacks 1000]     needs Anonymeter, too
     python benchmarks/diffix.py pace [--rows 10000000]
 
 The peer lives in ``.peers/syndiffix``, made with
@@ -12,8 +12,9 @@ and two kinds of units), asks the peer for all nodes and buckets without noise, 
 as golden files, nodes as a digest. Nodes that differ are those in which the peer shows the value of too few units.
 
 ``risk`` fits four fifths of a table's rows, and has Anonymeter (its environment is that of ``evaluation.py``) attack as
-many of them as are left over for control. Its correction for samples of unequal size finds a risk of .1 in a table of
-fresh people; equal ones need none. ``--rows``: what the peer made of the same rows, if that is at hand already.
+many of them as are left over for control; the same for other fifths, as one run tells little. Its correction for
+samples of unequal size finds a risk of .1 in a table of fresh people; equal ones need none. Predicates of three columns
+that isolate a row are so rare that 100,000 are tried. What the peer made is kept under ``.peers/tables``.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".peers/syndiffix/bin/python"
 ADULT = ["age", "hours-per-week"]
 SALTS = 400
+ATTEMPTS = 100_000
 Table = dict[str, Any]
 
 
@@ -225,30 +227,53 @@ def peer_rows(part: pd.DataFrame, target: str | None) -> tuple[pd.DataFrame, flo
         return pd.read_csv(out, keep_default_na=False, na_values=[""]), float(told.split()[-1])
 
 
-def risk(path: Path, theirs: Path | None, attacks: int) -> dict[str, Any]:
-    """Risk and interval of each attack of Anonymeter on three fits and on the peer's rows."""
+def risk(path: Path, splits: int, attacks: int) -> dict[str, Any]:
+    """Anonymeter's attacks on what this and the peer make of the same rows: a mean of risks, its 95 % interval."""
     real = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    held = np.random.default_rng(0).random(len(real)) < 0.2
-    fitted, control = real[~held], real[held]
-    products = {f"diffix {i}": Diffix().fit(fitted, salt=bytes([i]) * 32).sample() for i in (1, 2, 3)}
-    products["syndiffix"] = pd.read_csv(theirs, keep_default_na=False) if theirs else peer_rows(fitted, None)[0]
-    names, amounts = list(real), [name for name in real if real[name].dtype.kind in "if"]
-    report: dict[str, Any] = {}
+    found: dict[str, dict[str, list[list[float]]]] = {"diffix": {}, "syndiffix": {}}
+    for split in range(splits):
+        held = np.random.default_rng(split).random(len(real)) < 0.2
+        fitted, control = real[~held], real[held]
+        own = Diffix().fit(fitted, salt=bytes([split + 1]) * 32).sample(rng=np.random.default_rng(split))
+        theirs = kept_rows(fitted, f"{path.stem}-syndiffix-split{split}")
+        for name, product in (("diffix", own), ("syndiffix", theirs)):
+            told = attacked(fitted.sample(len(control), random_state=split), control, product, attacks)
+            for attack, rates in told.items():
+                found[name].setdefault(attack.split(":")[0] if "inference" in attack else attack, []).append(rates)
+            print(f"split {split}, {name}: {json.dumps(told)}", file=sys.stderr, flush=True)
+    return {attack: {name: pooled(found[name][attack], attacks) for name in found} for attack in found["diffix"]}
+
+
+def kept_rows(fitted: pd.DataFrame, label: str) -> pd.DataFrame:
+    """What the peer makes of rows, from an earlier run if there is one."""
+    kept = ROOT / ".peers/tables" / f"{label}.csv"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        peer_rows(fitted, None)[0].to_csv(kept, index=False)
+    return pd.read_csv(kept, keep_default_na=False, na_values=[""])
+
+
+def attacked(
+    fitted: pd.DataFrame, control: pd.DataFrame, product: pd.DataFrame, attacks: int
+) -> dict[str, list[float]]:
+    """For each attack how often it was right about fitted people, and about others."""
+    names, amounts = list(fitted), [name for name in fitted if fitted[name].dtype.kind in "if"]
     with tempfile.TemporaryDirectory() as folder:
-        tables = {"real": fitted.sample(len(control), random_state=0), "control": control, **products}
-        files = {name: str(Path(folder) / f"{name}.csv") for name in tables}
-        for name, table in tables.items():
+        files = {name: str(Path(folder) / f"{name}.csv") for name in ("real", "control", "product")}
+        for name, table in zip(files, (fitted, control, product), strict=True):
             table.to_csv(files[name], index=False)
-        for name in products:
-            job = {**files, "product": files[name], "attacks": attacks, "halves": [names[::2], names[1::2]]}
-            job |= {"amounts": amounts, "texts": [column for column in names if column not in amounts]}
-            told, _ = ask_anonymeter(anonymeter(ROOT / ".peers", "anonymeter"), ANONYMETER, job)
-            report[name] = {
-                attack: [round(found[k], 3) for k in ("risk", "low", "high")]
-                for attack, found in told.items()
-                if "risk" in found
-            }
-    return report
+        job = {**files, "attacks": attacks, "attempts": ATTEMPTS, "halves": [names[::2], names[1::2]]}
+        job |= {"amounts": amounts, "texts": [column for column in names if column not in amounts]}
+        told, _ = ask_anonymeter(anonymeter(ROOT / ".peers", "anonymeter"), ANONYMETER, job)
+    return {attack: [round(rate, 5) for rate in each["rates"][:2]] for attack, each in told.items() if "rates" in each}
+
+
+def pooled(rates: list[list[float]], attacks: int) -> list[float]:
+    """The risk (Giomi et al. 2023, section 4) of all runs together, and the ends of its interval."""
+    each = np.array(rates)
+    main, control = each.mean(axis=0)
+    error = 1.96 * np.sqrt((each * (1 - each) / attacks).sum()) / len(each)
+    return [round(float((main - control + side * error) / (1 - control)), 4) for side in (0, -1, 1)]
 
 
 def pace(rows: int) -> dict[str, Any]:
@@ -288,8 +313,8 @@ def main() -> None:
     of.add_argument("--target")
     at = verbs.add_parser("risk")
     at.add_argument("table", type=Path)
-    at.add_argument("--rows", type=Path)
-    at.add_argument("--attacks", type=int, default=500)
+    at.add_argument("--splits", type=int, default=4)
+    at.add_argument("--attacks", type=int, default=1000)
     verbs.add_parser("pace").add_argument("--rows", type=int, default=10_000_000)
     chosen = parser.parse_args()
     if chosen.verb == "conformance":
@@ -297,7 +322,7 @@ def main() -> None:
     elif chosen.verb == "quality":
         report = quality(chosen.table, chosen.peer, chosen.target)
     elif chosen.verb == "risk":
-        report = risk(chosen.table, chosen.rows, chosen.attacks)
+        report = risk(chosen.table, chosen.splits, chosen.attacks)
     else:
         report = pace(chosen.rows)
     json.dump(report, sys.stdout, indent=1)

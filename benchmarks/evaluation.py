@@ -82,7 +82,8 @@ def note(name, make, **settings):
         out[name] = {"error": type(error).__name__}
 for mode in ("univariate", "multivariate"):
     note("singling_out: " + mode, lambda: SinglingOutEvaluator(
-        ori=real, syn=product, control=control, n_attacks=job["attacks"], n_cols=3, max_attempts=20000, seed=1,
+        ori=real, syn=product, control=control, n_attacks=job["attacks"], n_cols=3, seed=1,
+        max_attempts=job["attempts"],
     ), mode=mode)
 note("linkability: two halves", lambda: LinkabilityEvaluator(
     ori=real, syn=product, control=control, n_attacks=n, aux_cols=tuple(job["halves"])), n_jobs=1)
@@ -194,6 +195,7 @@ def compare(con: duckdb.DuckDBPyConnection, name: str, product: str, options: ar
             "amounts": amounts,
             "texts": texts,
             "attacks": options.attacks,
+            "attempts": 20_000,
             "halves": [half.split(" + ") for half in halves],
         }
         for key, table in (("real", "fitted"), ("control", "control"), ("product", product)):

@@ -6,7 +6,8 @@ places apart. Where real values could exist, fakes come from ranges that were ne
 
 - telephone: digits with which no number of its country begins (see ``telephones``); where the number shows no country,
   or none is certain, country code 999, unassigned by the ITU (E.164);
-- social security number: area 000 or 666, or group 00, which the SSA never issues;
+- social security number: area 000 or 666, or group 00, which the SSA never issues; those of other countries are in
+  ``national_ids``;
 - mail: ``example.org``, ``.com``, ``.net`` (RFC 2606);
 - IPv4: 240/4, never routed (RFC 1112); IPv6: 2001:db8::/32 (RFC 3849);
 - IBAN: country ``XX``, user-assigned in ISO 3166; card: first digit 0, no payment network's (ISO/IEC 7812), Luhn valid;
@@ -20,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from synth_assets.deidentification.gazetteer import AGREEING, city_of, region_of
+from synth_assets.deidentification.national_ids import PLACES as NATIONAL_IDS
+from synth_assets.deidentification.national_ids import national_id
 from synth_assets.deidentification.pools import PoolName, Pools
 from synth_assets.deidentification.telephones import FREE_DIGITS, UNASSIGNED, calling_code, unused_number
 from synth_assets.deidentification.treatments import FakeKind
@@ -67,6 +70,8 @@ def fake_expression(kind: FakeKind, digits: Digits, pools: Pools) -> str:
     if kind in _NAMES:
         return _NAMES[kind](place, digits, pools)
     place = place if digits.again is None else f"coalesce({digits.again}, {place})"
+    if kind in NATIONAL_IDS:
+        return national_id(kind, place)
     return _NUMBERED[kind](place, digits, pools)
 
 
@@ -100,6 +105,8 @@ def places(kind: FakeKind, pools: Pools) -> tuple[int, int]:
     if kind == "phone":
         return 10**12, 10**FREE_DIGITS
     street = 9998 * surnames * pools.size("street_suffix")
+    if kind in NATIONAL_IDS:
+        return NATIONAL_IDS[kind], NATIONAL_IDS[kind]
     words: dict[FakeKind, int] = {
         "last_name": surnames,
         "street_address": street,

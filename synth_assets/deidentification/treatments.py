@@ -37,8 +37,18 @@ FakeKind = Literal[
     "iban",
     "credit_card",
     "ip_address",
+    "au_tfn",
+    "br_cpf",
+    "ca_sin",
+    "de_idnr",
+    "es_dni",
+    "fr_nir",
+    "gb_nino",
+    "nl_bsn",
+    "pl_pesel",
 ]
-"""What Faker-like values can be made of; ``national_id`` has the form of a US social security number."""
+"""What Faker-like values can be made of; ``national_id`` has the form of a US social security number, those of other
+countries are in ``national_ids``."""
 
 VALUE_KINDS: frozenset[FakeKind] = frozenset(
     {"city", "postcode", "region", "country", "company", "job", "iban", "credit_card", "ip_address"}

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 import duckdb
 import phonenumbers
 import pytest
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from stdnum import iban, luhn
+from stdnum.au import tfn
+from stdnum.br import cpf
+from stdnum.ca import sin
+from stdnum.es import dni
+from stdnum.fr import nir
+from stdnum.iso7064 import mod_11_10
+from stdnum.nl import bsn
+from stdnum.pl import pesel
 
 from synth_assets.deidentification.fakes import Digits, fake_expression, female_expression
+from synth_assets.deidentification.national_ids import PLACES
 from synth_assets.deidentification.pools import Pools
 from synth_assets.deidentification.telephones import UNUSED
 from synth_assets.deidentification.treatments import FakeKind
@@ -182,3 +192,32 @@ def test_the_country_is_what_is_written(con: duckdb.DuckDBPyConnection, pools: P
     ).fetchall()
     assert made.startswith(begins)
     assert made == again  # a fake has the country, and so the range, of what it stands for
+
+
+ISSUED_BY_NOBODY: dict[str, Callable[[str], bool]] = {
+    "ca_sin": lambda n: luhn.is_valid(n.replace(" ", "")) and n[0] == "0" and not sin.is_valid(n),
+    "de_idnr": lambda n: mod_11_10.is_valid(n) and n[0] == "0" and len(n) == 11,
+    "fr_nir": lambda n: nir.calc_check_digits(n[:13]) == n[13:] and n[0] == "9" and len(n) == 15,
+    "gb_nino": lambda n: re.fullmatch(r"(BG|GB|KN|NK|NT|TN|ZZ)\d{6}[ABCD]", n) is not None,
+    "pl_pesel": lambda n: pesel.calc_check_digit(n[:10]) == n[10:] and 13 <= int(n[2:4]) <= 19,
+    "au_tfn": lambda n: re.fullmatch(r"\d{9}", n) is not None and not tfn.is_valid(n),
+    "br_cpf": lambda n: re.fullmatch(r"\d{3}\.\d{3}\.\d{3}-\d\d", n) is not None and not cpf.is_valid(n),
+    "es_dni": lambda n: re.fullmatch(r"\d{8}[A-Z]", n) is not None and not dni.is_valid(n),
+    "nl_bsn": lambda n: re.fullmatch(r"\d{9}", n) is not None and not bsn.is_valid(n),
+}
+
+
+@pytest.mark.parametrize("kind", list(PLACES))
+def test_national_ids_have_their_format_and_belong_to_nobody(
+    con: duckdb.DuckDBPyConnection, pools: Pools, kind: FakeKind
+) -> None:
+    made = fakes(con, pools, kind)
+    wrong = [number for number in made if not ISSUED_BY_NOBODY[kind](number)]
+    assert not wrong, wrong[:3]
+    size = PLACES[kind]
+    ends = f"(SELECT unnest([0, 1, {size // 2}, {size - 2}, {size - 1}])::UBIGINT AS h)"
+    few = con.execute(f"SELECT {fake_expression(kind, Digits('h', 'h'), pools)} FROM {ends}").fetchall()
+    assert all(ISSUED_BY_NOBODY[kind](number) for (number,) in few)
+    near = f"(SELECT (i * 7919) % {size} AS h FROM range(20000) AS r(i))"
+    distinct = f"SELECT count(DISTINCT {fake_expression(kind, Digits('h::UBIGINT', 'h::UBIGINT'), pools)}) FROM {near}"
+    assert con.execute(distinct).fetchall() == [(20_000,)]

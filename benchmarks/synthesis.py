@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".peers"
 PACKAGES = {
     "dpmm": ["dpmm==0.1.9", "numpy<2", "pandas<2.2", "scikit-learn<1.6"],
-    "datasynthesizer": ["DataSynthesizer==0.1.13"],
+    "datasynthesizer": ["DataSynthesizer==0.1.13", "numpy<2", "pandas<2.2"],
 }
 METHODS = ("independent", "mst", "privbayes", "aim")
 PEER_METHODS = {"dpmm": ("mst", "privbayes", "aim"), "datasynthesizer": ("datasynthesizer",)}

@@ -75,6 +75,8 @@ def _source_assets(spec: Spec, source: Source) -> Iterable[dg.AssetsDefinition]:
 
 def _product_assets(spec: Spec, consumer: Consumer, product: Product) -> Iterable[dg.AssetsDefinition]:
     path = [consumer.name, product.name]
+    population = product.anonymize.population if product.anonymize else None
+    treated = [["deidentified", of] for of in (product.source, population) if of is not None]
     tags = {"source": product.source, "consumer": consumer.name, "method": product.method}
     common: dict[str, Any] = {
         "owners": _owners(consumer.owner),
@@ -84,7 +86,7 @@ def _product_assets(spec: Spec, consumer: Consumer, product: Product) -> Iterabl
         spec,
         dg.AssetSpec(
             ["staged", *path],
-            deps=[["deidentified", product.source]],
+            deps=treated,
             group_name="staged",
             kinds={"duckdb"},
             description=product.description or f"Made by {product.method}.",
@@ -97,7 +99,7 @@ def _product_assets(spec: Spec, consumer: Consumer, product: Product) -> Iterabl
         spec,
         dg.AssetSpec(
             report,
-            deps=[["staged", *path], ["deidentified", product.source]],
+            deps=[["staged", *path], *treated],
             group_name="report",
             kinds={"python"},
             description="Measured quality and risk; the certificate. Restricted.",

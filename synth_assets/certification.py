@@ -31,7 +31,7 @@ from synth_assets.evaluation import (
     worst_of,
 )
 from synth_assets.pipeline import Materialized, Platform, fingerprint
-from synth_assets.products import figure_rows, fitted_rows, given_rows, made_anew, own_rows
+from synth_assets.products import POPULATION, figure_rows, fitted_rows, given_rows, made_anew, own_rows
 from synth_assets.release import attach_staged, lend_keys, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Learned, render_review, review_figures, true_figures
@@ -87,6 +87,8 @@ def _certify(
     """Evaluate, keep the report, write the certificate; ``release`` is the product's name, release and digest."""
     name, release_id, digest = release
     platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
+    if product.anonymize is not None and product.anonymize.population is not None:
+        platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
     lend_keys(platform, con, platform.spec.product(name)[0])
     facts = {
         "product": name,
@@ -197,7 +199,10 @@ def _measure_risk(
     if quasi and product.rows is not None:
         return measure_risk(con, given_rows(con, product.rows, policy, alias), quasi, product.rows.rare)
     if quasi and product.anonymize is not None:
-        return measure_risk(con, fitted_rows([*quasi, "__unit"], alias=alias), quasi, product.anonymize.k)
+        rows = fitted_rows([*quasi, "__unit"], alias=alias)
+        name = product.anonymize.population
+        population = None if name is None else (name, f"{POPULATION}.data")
+        return measure_risk(con, rows, quasi, product.anonymize.least, population)
     return None
 
 

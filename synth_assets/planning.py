@@ -16,7 +16,14 @@ from synth_assets.accounting.budget import NOTHING, Total, exact
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.errors import SourceError
 from synth_assets.pipeline import answers_label, current_policy
-from synth_assets.release import answers_asset, answers_release, identify_release, invents, product_policy
+from synth_assets.release import (
+    answers_asset,
+    answers_release,
+    identify_release,
+    invents,
+    population_snapshot,
+    product_policy,
+)
 from synth_assets.spec import Consumer, Product, Source, Spec
 from synth_assets.storage import Warehouse
 
@@ -124,15 +131,18 @@ def _release(
             snapshot = ledger.latest_snapshot(source.name)
             listed = ledger.latest_snapshot(source.people) if source.people else None
             people = listed.snapshot_id if listed else None
+            crowd = product.anonymize.population if product.anonymize else None
+            counted = ledger.latest_snapshot(crowd) if crowd else None
+            more = (population_snapshot(spec.source(crowd), counted.snapshot_id),) if crowd and counted else ()
             cached = snapshot is not None and (
                 ledger.find_release(
-                    identify_release(source, consumer, product, kept, (snapshot.snapshot_id, people)),
+                    identify_release(source, consumer, product, kept, (snapshot.snapshot_id, people, *more)),
                     f"published/{consumer.name}/{product.name}",
                 )
                 is not None
             )
     epsilon, delta = (0.0, 0.0) if cached else product.cost()
-    counted = product.guarantee == "heuristic" and not cached
+    heuristic = product.guarantee == "heuristic" and not cached
     return PlannedRelease(
         asset=f"published/{consumer.name}/{product.name}",
         source=source.name,
@@ -143,7 +153,7 @@ def _release(
         guarantee=product.guarantee,
         left_out=left_out,
         problem=problem,
-        tables=product.tables(len(product.columns) - len(left_out)) if counted else 0,
+        tables=product.tables(len(product.columns) - len(left_out)) if heuristic else 0,
         joins=shared,
     )
 

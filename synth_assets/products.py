@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from synth_assets.anonymity import AnonymizedColumn, anonymize, withhold_rare
+from synth_assets.anonymity import AnonymizedColumn, anonymize, like_withheld, withhold_rare
 from synth_assets.deidentification import (
     KNOWN_GENDER,
     KNOWN_SHIFT,
@@ -288,9 +288,23 @@ def _anonymize(
     ]
     alias = own_rows(con, policy, "NOT __control")
     fitted = fitted_rows([*(column.name for column in policy), "__unit"], alias=alias)
-    rows = withhold_rare(con, fitted, columns, product.anonymize.k)
-    result = anonymize(con, rows, columns, product.anonymize, "out.data")
+    rows = withhold_rare(con, fitted, columns, product.anonymize.least)
+    people = None if product.anonymize.population is None else population_rows(con, policy)
+    result = anonymize(con, rows, columns, product.anonymize, "out.data", people)
     return result.model_dump(mode="json")
+
+
+POPULATION = "population"
+"""The alias of the treated rows of a product's population."""
+
+
+def population_rows(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn]) -> str:
+    """SQL for the quasi-identifiers of everybody in the population, as :func:`withhold_rare` left the product's.
+
+    The control sample is among them: nothing is fitted on the population, and a crowd a tenth too small is wrong.
+    """
+    roles = [(column.name, column.role) for column in policy]
+    return like_withheld(con, f"{POPULATION}.data", roles)
 
 
 def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn], least: int, alias: str = "d") -> str:
@@ -357,6 +371,7 @@ def given_rows(con: duckdb.DuckDBPyConnection, rows: Rows, policy: list[TreatedC
 __all__ = [
     "DRAWN",
     "INVENTED",
+    "POPULATION",
     "bounded_rows",
     "check_declarations",
     "declared_domain",
@@ -366,5 +381,6 @@ __all__ = [
     "made_anew",
     "make_table",
     "own_rows",
+    "population_rows",
     "without_rare_text",
 ]

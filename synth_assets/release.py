@@ -18,7 +18,7 @@ from synth_assets.deidentification import Randomize, TreatedColumn, answer_ident
 from synth_assets.errors import BudgetExceeded, PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
-from synth_assets.products import INVENTED, check_declarations, made_anew, make_table
+from synth_assets.products import INVENTED, POPULATION, check_declarations, made_anew, make_table
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import group_names
 from synth_assets.storage import Warehouse, columns_of, get_meta, install_keys, put_meta, table_digest
@@ -41,7 +41,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
         facts = read_treated(platform, source)
         policy = product_policy(product, source, facts["policy"])
         _require_fixed_rules(product, policy, facts["data_dependent"])
-        release_id = identify_release(source, consumer, product, policy, (facts["snapshot_id"], facts["people"]))
+        release_id = identify_release(source, consumer, product, policy, _snapshots(platform, product, policy, facts))
         charged = (0.0, 0.0)
         cached = _take_up(platform, name, release_id)
         if not cached:
@@ -115,11 +115,12 @@ def identify_release(
     consumer: Consumer,
     product: Product,
     policy: list[TreatedColumn],
-    snapshots: tuple[str, str | None],
+    snapshots: tuple[str | None, ...],
 ) -> str:
     """The identity of a release: equal exactly when its table would be made from the same things in the same way.
 
-    ``snapshots`` are those of the source and of the source that lists its people, where that is another.
+    ``snapshots`` are those of the source, of the source that lists its people, where that is another, and of the
+    population of a k-anonymous product, where it has one (:func:`population_snapshot`).
     """
     how = product.model_dump(mode="json", include={"synthesizer", "anonymize", "rows", "size", "target"})
     if product.statistics is not None:
@@ -130,6 +131,41 @@ def identify_release(
     domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
     rows = source.model_dump(mode="json", include={"unit", "control", "max_rows_per_unit", "suppress_records"})
     return fingerprint(__version__, snapshots, how, product.columns, rules, domain, rows)
+
+
+FIXED = frozenset({"keep", "generalize", "code", "mask"})
+"""Treatments whose results are the same for the same value in every source."""
+
+
+def _snapshots(
+    platform: Platform, product: Product, policy: list[TreatedColumn], facts: dict[str, Any]
+) -> tuple[str | None, ...]:
+    """What a release is made from, besides its source's rules.
+
+    Raises:
+        SourceError: the population lacks a quasi-identifier of the product, or treats it otherwise.
+    """
+    own = (facts["snapshot_id"], facts["people"])
+    if product.anonymize is None or product.anonymize.population is None:
+        return own
+    source = platform.spec.source(product.anonymize.population)
+    theirs = read_treated(platform, source)
+    treated = {column["name"]: TreatedColumn.model_validate(column).treatment for column in theirs["policy"]}
+    for column in policy:
+        if column.role != "quasi_identifier":
+            continue
+        if treated.get(column.name) != column.treatment or column.treatment.kind not in FIXED:
+            raise SourceError(
+                f"product {product.name}: source {source.name} cannot be its population, as it does not treat "
+                f"`{column.name}` as source {product.source} does, by {' or '.join(sorted(FIXED))}; give the column "
+                "the same treatment in both"
+            )
+    return (*own, population_snapshot(source, theirs["snapshot_id"]))
+
+
+def population_snapshot(source: Source, snapshot_id: str) -> str:
+    """What of a population a release depends on: its rows, and whose they are."""
+    return fingerprint(snapshot_id, source.model_dump(mode="json", include={"unit", "suppress_records"}))
 
 
 def release_key(name: str, release_id: str) -> str:
@@ -287,6 +323,8 @@ def _make(
     source = platform.spec.source(product.source)
     with platform.warehouse.write(release_key(f"{consumer.name}/{product.name}", release_id)) as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        if product.anonymize is not None and product.anonymize.population is not None:
+            platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
         lend_keys(platform, con, consumer)
         made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
         digest = table_digest(con, "out.data")
@@ -329,7 +367,8 @@ def require_current(platform: Platform, name: str, product: Product) -> tuple[st
     facts = read_treated(platform, source)
     policy = product_policy(product, source, facts["policy"])
     release_id = current_release(platform.warehouse, name)
-    if identify_release(source, consumer, product, policy, (facts["snapshot_id"], facts["people"])) != release_id:
+    snapshots = _snapshots(platform, product, policy, facts)
+    if identify_release(source, consumer, product, policy, snapshots) != release_id:
         raise SourceError(
             f"staged/{name} was made of another snapshot or by other parameters than the spec has now; materialize "
             f"staged/{name} again"
@@ -389,6 +428,7 @@ __all__ = [
     "identify_release",
     "invents",
     "lend_keys",
+    "population_snapshot",
     "product_policy",
     "release_key",
     "require_current",

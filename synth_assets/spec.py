@@ -7,7 +7,6 @@ place, the rule and the remedy. What does not: reading sources, the environment 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from math import comb
@@ -26,6 +25,7 @@ from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, SpecError
 from synth_assets.evaluation import Acceptance
 from synth_assets.ingestion import SourceFormat
+from synth_assets.loading import Loader, expand
 from synth_assets.messages import explain, join, nearest
 from synth_assets.statistics import Statistics
 from synth_assets.synthesis import AnySynthesizer
@@ -385,6 +385,12 @@ def _check_product(spec: Spec, place: str, product: Product) -> None:
                 f"{place}.columns holds direct identifiers that sources.{source.name} keeps as they are "
                 f"({join(kept)}); give them a treatment such as `pseudonymize`"
             )
+    crowd = product.anonymize.population if product.anonymize else None
+    if crowd is not None and (crowd not in spec._sources or crowd == product.source):
+        raise ValueError(
+            f"{place}.anonymize.population ({crowd}) must be another source, of which {product.source} is a part"
+            f"{nearest(crowd, spec._sources)}"
+        )
     roles = [(name, declared_role(source, name)) for name in product.columns]
     if product.anonymize is not None and (why := nothing_to_generalize(roles)):
         raise ValueError(f"{place}.{why}")
@@ -418,29 +424,6 @@ def _keeps(treatment: Treatment | None) -> bool:
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key written twice and reads ``1e-6`` as the number that it is."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            raise SpecError(
-                f"line {key.start_mark.line + 1}: `{key.value}` stands twice in one block; keep one of them"
-            )
-        seen.add(key.value)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
 
 def load_spec(path: Path, environ: Mapping[str, str]) -> Spec:
     """Read and check a spec.
@@ -464,7 +447,7 @@ def load_spec(path: Path, environ: Mapping[str, str]) -> Spec:
 def parse_spec(text: str, path: Path, environ: Mapping[str, str]) -> Spec:
     """As :func:`load_spec`, from text; ``path`` is where it stands or will stand."""
     try:
-        data = yaml.load(text, _Loader)  # noqa: S506 - a subclass of SafeLoader
+        data = yaml.load(text, Loader)  # noqa: S506 - a subclass of SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
@@ -474,23 +457,9 @@ def parse_spec(text: str, path: Path, environ: Mapping[str, str]) -> Spec:
     if not isinstance(data, dict):
         raise SpecError(f"{path} must hold a mapping with `sources` and `consumers`")
     try:
-        spec = Spec.model_validate(_expand(data, environ, ""), context={"folder": path.parent})
+        spec = Spec.model_validate(expand(data, environ, ""), context={"folder": path.parent})
     except ValidationError as error:
         lines = [f"{path}: {line}" for line in explain(error, data, Spec)]
         raise SpecError("\n".join(dict.fromkeys(lines))) from None
     spec._base = path.parent
     return spec
-
-
-def _expand(value: Any, environ: Mapping[str, str], place: str) -> Any:
-    """Replace ``${NAME}`` in every text of the spec."""
-    if isinstance(value, dict):
-        return {key: _expand(item, environ, f"{place}.{key}") for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expand(item, environ, f"{place}.{index}") for index, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-    missing = [name for name in _VARIABLE.findall(value) if name not in environ]
-    if missing:
-        raise SpecError(f"{place.lstrip('.')}: the environment has no {missing[0]}; set it before you run")
-    return _VARIABLE.sub(lambda match: environ[match.group(1)], value)

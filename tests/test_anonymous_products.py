@@ -10,9 +10,10 @@ import pytest
 
 from resources.environment import open_ledger, open_warehouse
 from synth_assets.certification import evaluate_product
+from synth_assets.errors import AnonymityUnreachable, SourceError
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.publication import publish_product
-from synth_assets.release import stage_product
+from synth_assets.release import attach_staged, current_release, stage_product
 from synth_assets.spec import load_spec
 from tests.workspace import write_people, write_spec
 
@@ -22,14 +23,31 @@ consumers:
   - name: team
     products:
       - {{name: alike, source: people, columns: [sex, age, town], anonymize: {{k: 5}}, {ACCEPT}}}
+      - {{name: hidden, source: people, columns: [sex, town], anonymize: {{k_map: 20, population: town}}, {ACCEPT}}}
       - {{name: given, source: people, columns: [sex, age, town], rows: {{share: 0.5}}, {ACCEPT}}}
 """
 
 
+TOWN = """
+  - name: town
+    path: town.csv
+    unit: n
+    columns:
+      n: {role: direct_identifier, type: person_id}
+      sex: {role: quasi_identifier, type: gender}
+      town: {role: quasi_identifier, type: city}
+"""
+
+
 def prepare(folder: Path, consumers: str) -> Platform:
-    """Everything up to the treated rows."""
+    """Everything up to the treated rows; ``town`` lists eight of each sex in each town, and twenty in the north."""
     write_people(folder)
-    spec = load_spec(write_spec(folder, consumers), {})
+    towns = ["North" if i > 48 else ("South", "East", "West")[i % 3] for i in range(90)]
+    lines = [f"{i},{'Female' if i % 2 else 'Male'},{town}" for i, town in enumerate(towns)]
+    (folder / "town.csv").write_text("n,sex,town\n" + "\n".join(lines) + "\n", "utf-8")
+    path = write_spec(folder, consumers)
+    path.write_text(path.read_text().replace("consumers:", f"{TOWN}consumers:", 1))
+    spec = load_spec(path, {})
     warehouse = open_warehouse(spec.root)[0]
     made = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
     for source in spec.sources:
@@ -75,3 +93,33 @@ def test_the_report_of_rows_tells_of_those_that_are_given(platform: Platform) ->
     found = report(platform, "team/given")["reidentification"]
     assert found["attackers"]["units"] == card["rows"]  # a row each, half of the units
     assert found["after"] is None
+
+
+def test_a_population_of_another_source_hides_the_rows(platform: Platform) -> None:
+    card = publish(platform, "team/hidden")
+    with platform.warehouse.connect() as con:
+        made = attach_staged(platform, con, "team/hidden", current_release(platform.warehouse, "team/hidden"))["made"]
+        rows = con.execute("SELECT DISTINCT sex, town FROM staged.data").fetchall()
+    # 41 of 90 are of the north, 20 or 21 of each sex; of each other town 16 or 17
+    assert made["min_k_map"] >= 20
+    assert made["optimal"]
+    assert {town for _, town in rows} != {"*"} or {sex for sex, _ in rows} != {"*"}
+    assert "k_map=20" in card["anonymity"]["model"]
+    found = report(platform, "team/hidden")["reidentification"]
+    assert found["population"] == "town"
+    assert found["after"]["journalist"]["highest"] <= 1 / 20
+
+
+def test_a_population_that_is_treated_otherwise_is_refused(tmp_path: Path) -> None:
+    platform = prepare(tmp_path, CONSUMERS.replace("columns: [sex, town]", "columns: [sex, age]"))
+    consumer, product = platform.spec.product("team/hidden")
+    with pytest.raises(SourceError, match="source town cannot be its population, as it does not treat `age`"):
+        stage_product(platform, consumer, product)
+
+
+def test_what_is_impossible_writes_and_notes_nothing(tmp_path: Path) -> None:
+    platform = prepare(tmp_path, CONSUMERS.replace("{k: 5}", "{k: 5000}"))
+    consumer, product = platform.spec.product("team/alike")
+    with pytest.raises(AnonymityUnreachable, match=r"the table has \d+ units; the largest k is \d+; ask for less"):
+        stage_product(platform, consumer, product)
+    assert not list((platform.warehouse.restricted / "staged").rglob("*.duckdb"))

@@ -18,7 +18,7 @@ LAYERS = [
     {"errors", "storage"},
     {"accounting", "mechanisms", "domain"},
     {"ingestion", "classification", "deidentification", "anonymity", "diffix", "synthesis", "statistics", "evaluation"},
-    {"spec", "messages"},
+    {"spec", "loading", "messages"},
     {"pipeline", "products", "release", "certification", "publication", "planning", "starter", "summary", "demo"},
     {"resources"},
     {"assets", "automation", "definitions", "execution", "cli", "__main__"},

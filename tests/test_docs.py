@@ -21,7 +21,8 @@ from synth_assets.classification.vocabulary import ENTITY_TYPES
 from synth_assets.cli import app
 from synth_assets.deidentification import FakeKind
 from synth_assets.ingestion.location import _SUFFIXES
-from synth_assets.spec import Spec, _Loader, parse_spec
+from synth_assets.loading import Loader
+from synth_assets.spec import Spec, parse_spec
 from synth_assets.synthesis import METHODS
 from tests.test_architecture import LAYERS
 from tests.test_recovery import POINTS
@@ -215,7 +216,15 @@ INSTEAD = {
 }
 """Keys whose examples take the place of others."""
 
-BESIDE = {"Product": {"size": {"synthesizer": {"method": "random"}}}}
+BESIDE = {
+    "Product": {"size": {"synthesizer": {"method": "random"}}},
+    "Anonymize": {
+        "k_map": {"population": "register"},
+        "delta_presence": {"population": "register"},
+        "population": {"k_map": 5},
+        "queries": {"loss": "queries"},
+    },
+}
 """What the example of a key needs beside it."""
 
 DOMAIN = {"categories": {"Randomize"}, "bounds": {"Randomize"}, "bins": {"Randomize"}}
@@ -292,7 +301,7 @@ def test_every_example_of_the_reference_is_valid(
     (tmp_path / "hierarchies").mkdir()
     (tmp_path / "hierarchies" / "occupation.csv").write_text("Nurse;Health;*\nChef;Food;*\n")
     monkeypatch.chdir(tmp_path)  # a library's call has no folder of a spec
-    example = yaml.load(TABLES[name][key][-1].strip("`"), _Loader)
+    example = yaml.load(TABLES[name][key][-1].strip("`"), Loader)
     assert set(example) == {key}
     kept = {k: v for k, v in MODELS[name].items() if k not in INSTEAD.get(name, {}).get(key, [])}
     made = BY_NAME[name].model_validate({**kept, **BESIDE.get(name, {}).get(key, {}), **example})

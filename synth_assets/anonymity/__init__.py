@@ -12,7 +12,7 @@ from synth_assets.anonymity.model import (
     Generalization,
     Hierarchy,
 )
-from synth_assets.anonymity.rare import nothing_to_generalize, withhold_rare
+from synth_assets.anonymity.rare import like_withheld, nothing_to_generalize, withhold_rare
 from synth_assets.anonymity.risk import Attackers, Risk, measure_risk
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Hierarchy",
     "Risk",
     "anonymize",
+    "like_withheld",
     "measure_risk",
     "nothing_to_generalize",
     "withhold_rare",

@@ -54,7 +54,8 @@ class Steps:
     """All steps of one column.
 
     ``codes[level][code]`` numbers the labels of a level; ``counts[code]`` are the rows of each base value. Base values
-    are numbered in the temporary table ``dictionary`` (key, code), where a row is looked up by ``key``.
+    are numbered in the temporary table ``dictionary`` (key, code), where a row is looked up by ``key``. ``words`` are
+    the base values as text, in their order where they have one.
     """
 
     column: AnonymizedColumn
@@ -63,15 +64,20 @@ class Steps:
     steps: tuple[Step, ...]
     codes: tuple[IntArray, ...]
     counts: IntArray
+    words: tuple[Label, ...]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a column's values are: the expression ``sql`` over ``rows``, and DuckDB's name of their type."""
+    """Where a column's values are: the expression ``sql`` over ``rows``, and DuckDB's name of their type.
+
+    ``counted`` is the aggregate that says how many rows of the table a value has.
+    """
 
     rows: str
     sql: str
     data_type: str
+    counted: str = "count(*)"
 
     @property
     def kind(self) -> str:
@@ -113,13 +119,15 @@ def build(
     base = _choose_base(con, cell, column, given or Hierarchy())
     con.execute(
         f"CREATE TEMP TABLE {dictionary} AS SELECT key, row_number() OVER (ORDER BY key NULLS FIRST) - 1 AS code, n "
-        f"FROM (SELECT {base.key} AS key, count(*) AS n FROM {cell.rows} GROUP BY ALL)"
+        f"FROM (SELECT {base.key} AS key, {cell.counted} AS n FROM {cell.rows} GROUP BY ALL)"
     )
     facts = con.execute(f"SELECT {base.shown}, n FROM {dictionary} ORDER BY code").fetchall()
+    texts = con.execute(f"SELECT key::VARCHAR FROM {dictionary} ORDER BY code").fetchall() if base.raw else []
     counts = np.array([n for _, n in facts], dtype=np.int64)
     steps = [Step("the value itself", None)] if base.raw else []
-    steps += _useful(base.make(facts), len(facts) if base.raw else 0)
-    if (given is None or given.suppressible) and (len(facts) > 1 or not steps):
+    suppressible = given is None or given.suppressible
+    steps += _useful(base.make(facts), len(facts) if base.raw else 0, 2 if suppressible else 1)
+    if suppressible and (len(facts) > 1 or not steps):
         steps.append(Step(STAR, (STAR,) * len(facts)))
     if not steps:
         raise SpecError(
@@ -127,7 +135,8 @@ def build(
             "generalizes them; give widths or prefixes, or let it be suppressed"
         )
     codes = tuple(_number(step.labels, len(facts)) for step in steps)
-    return Steps(column, base.key, dictionary, tuple(steps), codes, counts)
+    words = tuple(text for (text,) in texts) if base.raw else tuple(steps[0].labels or ())
+    return Steps(column, base.key, dictionary, tuple(steps), codes, counts, words)
 
 
 def _number(labels: tuple[Label, ...] | None, values: int) -> IntArray:
@@ -137,12 +146,15 @@ def _number(labels: tuple[Label, ...] | None, values: int) -> IntArray:
     return np.array([order.setdefault(label, len(order)) for label in labels], dtype=np.int64)
 
 
-def _useful(steps: list[Step], before: int) -> list[Step]:
-    """Drop steps that say the same as the one before, or no more than '*'; ``before`` counts the values of level 0."""
+def _useful(steps: list[Step], before: int, least: int) -> list[Step]:
+    """Drop steps that say the same as the one before, or have fewer than ``least`` labels (one is no more than '*').
+
+    ``before`` counts the values of level 0.
+    """
     kept: list[Step] = []
     for step in steps:
         classes = len(set(step.labels or ()))
-        if classes > 1 and classes != before:
+        if classes >= least and classes != before:
             kept.append(step)
             before = classes
     return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -71,3 +72,20 @@ def prefix(value: str | None, length: int) -> Label:
 def group(value: str | None, names: Mapping[str, str]) -> Label:
     """Return the name of the group that holds the value; the value itself where it is in none."""
     return None if value is None else names.get(value, value)
+
+
+def joined_interval(low: Label, high: Label, kind: str) -> Label:
+    """Return the interval from one value, or label of an interval, to another; None where an end is no place on a line.
+
+    >>> joined_interval("31", "38", "integer"), joined_interval("[30, 35)", "[40, 45)", "integer")
+    ('[31, 38]', '[30, 45)')
+    >>> joined_interval("2019-11", "2019-12", "temporal")
+    '[2019-11-01, 2020-01-01)'
+    """
+    if not low or not high or not all(re.match(r"[\[-]?\d|\[-\d", text) for text in (low, high)):
+        return None
+    if kind == "temporal" and re.fullmatch(r"\d+-\d\d", high):
+        year, month = map(int, high.split("-"))
+        return f"[{low}-01, {year + month // 12:04d}-{month % 12 + 1:02d}-01)"
+    start = low[1:].split(", ")[0] if low.startswith("[") else low
+    return f"[{start}, {high.split(', ')[1]}" if high.startswith("[") else f"[{start}, {high}]"

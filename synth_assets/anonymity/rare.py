@@ -52,6 +52,23 @@ def withhold_rare(con: duckdb.DuckDBPyConnection, source_sql: str, columns: Sequ
     return f"(SELECT {', '.join(chosen)}, __unit FROM {source_sql})"
 
 
+def like_withheld(con: duckdb.DuckDBPyConnection, relation: str, roles: Sequence[tuple[str, Role]]) -> str:
+    """SQL of the quasi-identifiers of another relation, without the words that :func:`withhold_rare` withheld.
+
+    ``roles`` are the names and roles of its ``columns``, in their order. A word that is withheld from the table is
+    withheld from whoever has it in the population too: both show nothing.
+    """
+    tables = {row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    chosen = []
+    for place, (column, role) in enumerate(roles):
+        if role != "quasi_identifier":
+            continue
+        name, common = quote(column), f"common_cells_{place}"
+        seen = f"CASE WHEN {name} IN (SELECT cell FROM temp.{common}) THEN {name} END AS {name}"
+        chosen.append(seen if common in tables else name)
+    return f"(SELECT {', '.join([*chosen, '__unit'])} FROM {relation})"
+
+
 def _require_common(con: duckdb.DuckDBPyConnection, column: str, common: str, source_sql: str, k: int) -> None:
     sql = f"SELECT (SELECT sum(n) FROM {common}), count({quote(column)}) FROM {source_sql}"
     kept, present = con.execute(sql).fetchall()[0]

@@ -24,13 +24,16 @@ class Reached:
     min_l: int | None
     min_entropy_l: float | None
     max_t: float | None
+    min_k_map: int | None = None
+    presence: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Recount:
     """The places of columns ``c<place>``, of which ``ordered`` have an order; ``whole`` holds the source's rows.
 
-    Tables that are counted have ``unit`` and, where shares matter, a weight ``w`` in each row.
+    Tables that are counted have ``unit`` and, where shares matter, a weight ``w`` in each row. A ``crowd`` is a table
+    with the quasi-identifiers of a population, generalized alike, and ``unit``.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -39,10 +42,14 @@ class Recount:
     ordered: Sequence[int]
     whole: str
 
-    def keep(self, relation: str, kept: str, params: Anonymize) -> None:
+    def keep(self, relation: str, kept: str, params: Anonymize, crowd: str | None = None) -> None:
         """Write the rows of the classes that satisfy the model to the new temporary table ``kept``."""
         same = " AND ".join(f"good.c{place} IS NOT DISTINCT FROM r.c{place}" for place in self.quasi) or "true"
-        demands = [f"units >= {params.k}"]
+        demands = [f"units >= {params.k or 1}"]
+        demands += [f"people >= {params.k_map}"] if params.k_map else []
+        if params.delta_presence is not None:
+            low, high = params.delta_presence
+            demands.append(f"units BETWEEN {low!r} * people - {SLACK!r} AND {high!r} * people + {SLACK!r}")
         for place in self.sensitive:
             demands += [f"l{place} >= {params.l}"] if params.l else []
             demands += [f"e{place} >= {params.entropy_l - SLACK!r}"] if params.entropy_l is not None else []
@@ -52,10 +59,10 @@ class Recount:
                 demands.append(f"f{place}[1] < {params.recursive.c!r} * {rest} - {SLACK!r}")
         self.con.execute(
             f"CREATE TEMP TABLE {kept} AS SELECT r.* FROM {relation} AS r SEMI JOIN (SELECT * FROM "
-            f"({self._classes(relation, params)}) WHERE {' AND '.join(demands)}) AS good ON {same}"
+            f"({self._classes(relation, params, crowd)}) WHERE {' AND '.join(demands)}) AS good ON {same}"
         )
 
-    def measure(self, relation: str, params: Anonymize) -> Reached:
+    def measure(self, relation: str, params: Anonymize, crowd: str | None = None) -> Reached:
         """Count the table."""
         least = [f"min(l{place})" for place in self.sensitive]
         even = [f"min(e{place})" for place in self.sensitive] if params.shares else []
@@ -66,9 +73,28 @@ class Recount:
         )
         sql = f"SELECT sum(n), count(*), min(units), {answers} FROM ({self._classes(relation, params)})"
         rows, classes, min_k, *rest = self.con.execute(sql).fetchall()[0]
-        return Reached(int(rows or 0), int(classes), int(min_k or 0), *rest)
+        people = (None, None) if crowd is None else self._people(relation, params, crowd)
+        return Reached(int(rows or 0), int(classes), int(min_k or 0), *rest, *people)
 
-    def _classes(self, relation: str, params: Anonymize) -> str:
+    def _people(self, relation: str, params: Anonymize, crowd: str) -> tuple[int, tuple[float, float]]:
+        """The fewest people of the population in a class of the table, and how present the population's classes are.
+
+        Where a lower bound of presence was asked for, it holds for those too that the table has nobody of.
+        """
+        counted = f"SELECT people, units / people AS share FROM ({self._classes(relation, params, crowd)})"
+        least, low, high = self.con.execute(f"SELECT min(people), min(share), max(share) FROM ({counted})").fetchall()[
+            0
+        ]
+        keys = ", ".join(f"c{place}" for place in self.quasi)
+        same = " AND ".join(f"a.c{place} IS NOT DISTINCT FROM b.c{place}" for place in self.quasi) or "true"
+        theirs = f"(SELECT DISTINCT {keys or '1'} FROM {crowd}) AS b"
+        absent = f"SELECT count(*) FROM {theirs} ANTI JOIN {relation} AS a ON {same}"
+        nobody = params.delta_presence is not None and params.delta_presence[0] > 0
+        if nobody and self.con.execute(absent).fetchall()[0][0]:
+            low = 0.0
+        return int(least or 0), (float(low or 0), float("inf") if high is None else float(high))
+
+    def _classes(self, relation: str, params: Anonymize, crowd: str | None = None) -> str:
         """Units, rows and, of each sensitive column, distinct values (NULL is one) and shares of each class."""
         keys = [f"c{place}" for place in self.quasi]
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
@@ -77,6 +103,11 @@ class Recount:
         ]
         counted = ", ".join([*keys, *distinct, "count(DISTINCT unit) AS units", "count(*) AS n"])
         sql = f"SELECT {counted} FROM {relation}{group}"
+        if crowd is not None:
+            people = f"SELECT {', '.join([*keys, 'count(DISTINCT unit) AS people'])} FROM {crowd}{group}"
+            same = " AND ".join(f"own.{key} IS NOT DISTINCT FROM all_of.{key}" for key in keys) or "true"
+            both = f"({sql}) AS own LEFT JOIN ({people}) AS all_of ON {same}"
+            sql = f"SELECT own.*, coalesce(people, 0) AS people FROM {both}"
         if not params.shares:
             return sql
         joined = f"({sql}) AS a"

@@ -16,8 +16,8 @@ import duckdb
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from synth_assets.anonymity.classes import Classes
 from synth_assets.anonymity.diversity import BoolArray
-from synth_assets.anonymity.lattice import Classes
 from synth_assets.storage import quote
 
 _CODES, _GROUPS, _PEOPLE = ("temp.__risk_codes", "temp.__risk_groups", "temp.__risk_people")
@@ -132,13 +132,20 @@ def attackers_of(sizes: Sequence[tuple[int, int, int]], classes: int, population
 def attackers_on(classes: Classes, shown: BoolArray, k: int) -> Attackers:
     """The three attackers on the classes of a table of which only some are shown."""
     units = classes.units()
-    sizes = [(int(n), int(n), int(own)) for n, own in zip(units[shown], classes.settled[shown], strict=True) if own]
+    people = units if classes.population is None else np.maximum(units, classes.population.count())
+    sizes = [
+        (int(n), int(f), int(own))
+        for n, f, own in zip(units[shown], people[shown], classes.settled[shown], strict=True)
+        if own
+    ]
     seen = shown[classes.roaming.classes]
-    smallest = np.full(int(classes.roaming.members.max(initial=-1)) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(smallest, classes.roaming.members[seen], units[classes.roaming.classes[seen]])
-    found, counts = np.unique(smallest[smallest < np.iinfo(np.int64).max], return_counts=True)
-    sizes += [(int(n), int(n), int(many)) for n, many in zip(found, counts, strict=True)]
-    return attackers_of(sizes, int(shown.sum()), int(units[shown].sum()), k)
+    where, who = classes.roaming.classes[seen], classes.roaming.members[seen]
+    smallest = np.full((2, int(who.max(initial=-1)) + 1), np.iinfo(np.int64).max)
+    np.minimum.at(smallest[0], who, units[where])
+    np.minimum.at(smallest[1], who, people[where])
+    found, counts = np.unique(smallest[:, np.unique(who)], axis=1, return_counts=True)
+    sizes += [(int(n), int(f), int(many)) for (n, f), many in zip(found.T, counts, strict=True)]
+    return attackers_of(sizes, int(shown.sum()), int(people[shown].sum()), k)
 
 
 def measure_risk(

@@ -79,10 +79,15 @@ def test_a_unit_with_many_rows_counts_once(con: duckdb.DuckDBPyConnection) -> No
 
 def test_a_unit_in_several_classes_is_one_when_they_merge(con: duckdb.DuckDBPyConnection) -> None:
     values = "(31, 1), (38, 1), (33, 2)"
-    with pytest.raises(AnonymityUnreachable, match=r"k=2 leaving out 0\.0% of the rows"):
+    with pytest.raises(AnonymityUnreachable, match="has 2 units; the largest k is 2; ask"):
         run(con, values, "age, __unit", columns(["age"]), k=3)
     result, _ = run(con, values, "age, __unit", columns(["age"]), k=2, suppression_limit=0)
     assert (result.classes, result.min_k, result.rows) == (1, 2, 3)
+
+
+def test_a_file_beside_groups_is_refused() -> None:
+    with pytest.raises(ValidationError, match="give `groups`, or `file`, from which they are read; not both"):
+        Hierarchy(groups=({"a": "b"},), file="groups.csv")
 
 
 def test_few_odd_rows_are_left_out(con: duckdb.DuckDBPyConnection) -> None:
@@ -106,7 +111,8 @@ def test_each_class_shows_several_sensitive_values(con: duckdb.DuckDBPyConnectio
     half, rows = run(con, values, "sex, diagnosis, __unit", chosen, k=2, l=2, suppression_limit=0.5)
     assert {row[0] for row in rows} <= {"*", "M"}
     assert half.min_l == 2
-    with pytest.raises(AnonymityUnreachable, match="with l=3: no k of 2 or more"):
+    offers = "with l=3 no k of 2 or more is possible; with k alone the largest k is 4; with k=2 the largest l is 2"
+    with pytest.raises(AnonymityUnreachable, match=offers):
         run(con, values, "sex, diagnosis, __unit", chosen, k=2, l=3)
 
 
@@ -119,7 +125,7 @@ def test_the_story_says_what_was_done_and_why(con: duckdb.DuckDBPyConnection) ->
     assert (result.suppressed_rows, result.few_units) == (4, 1)
     assert sum(level.loss for level in result.levels.values()) <= result.loss + 1e-12
     assert result.story["rows left out"] == (
-        "4 (28.6%); 1 in groups of fewer than 2 units; 3 in groups whose sensitive values did not suffice"
+        "4 (28.6%); 1 in groups of too few units; 3 in groups whose sensitive values did not suffice"
     )
     assert result.story["generalized"].startswith("age: intervals of 10 (step 1 of 1), loss 0.")
     assert "proved least" in result.story["loss"]
@@ -176,7 +182,7 @@ def test_identifiers_and_undecided_columns_are_hidden(con: duckdb.DuckDBPyConnec
 def test_a_column_that_may_not_be_suppressed_can_make_k_unreachable(con: duckdb.DuckDBPyConnection) -> None:
     keep = {"sex": Hierarchy(suppressible=False)}
     values = ", ".join([f"('F', {i})" for i in range(4)] + [f"('M', {i})" for i in range(4, 6)])
-    with pytest.raises(AnonymityUnreachable, match=r"k=2 leaving out 0\.0% of the rows; k=3 leaving out 33\.3%"):
+    with pytest.raises(AnonymityUnreachable, match=r"the largest k is 2; as asked, 33\.3% of the rows"):
         run(con, values, "sex, __unit", columns(["sex"]), k=3, hierarchies=keep)
 
 

@@ -1,5 +1,7 @@
 """The search against trying every node, and counts that merge."""
 
+import math
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -8,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth_assets.anonymity import lattice
-from synth_assets.anonymity.lattice import Classes, Demand, Incidence, Outcome, Search
+from synth_assets.anonymity.classes import Classes, Demand, Incidence, combine
+from synth_assets.anonymity.lattice import Outcome, Search
+from synth_assets.anonymity.losses import AverageClassSize, Discernibility, Loss, LossName, Queries, Query
 
 # each step is a function of the one before
 LEVELS = [np.arange(8), np.arange(8) // 2, np.arange(8) // 4, np.zeros(8, dtype=np.int64)]
@@ -22,7 +26,10 @@ def incidence(pairs: set[tuple[int, int]]) -> Incidence:
     return Incidence(listed[:, 0], listed[:, 1])
 
 
-def search_over(rows: list[Row], demand: Demand) -> Search:
+LOSSES: list[LossName] = ["entropy", "discernibility", "average_class_size", "queries"]
+
+
+def search_over(rows: list[Row], demand: Demand, measure: LossName = "entropy") -> Search:
     """All units are listed as roaming, which must count the same as the shortcut for units of one class."""
     keys = sorted({row[:3] for row in rows})
     place = {key: i for i, key in enumerate(keys)}
@@ -34,7 +41,61 @@ def search_over(rows: list[Row], demand: Demand) -> Search:
         (incidence({(place[row[:3]], row[4]) for row in rows}),),
     )
     counts = [np.bincount([row[column] for row in rows], minlength=8).astype(np.int64) for column in range(3)]
-    return Search(base, [LEVELS, SHORT, LEVELS], counts, demand)
+    levels = [LEVELS, SHORT, LEVELS]
+    listed = np.array([(place[row[:3]], row[4]) for row in rows], dtype=np.int64)
+    exact, many = np.unique(listed, axis=0, return_counts=True)
+    queries = [
+        Query((0, 2), np.arange(len(keys)), np.zeros(len(keys), dtype=np.int64), base.rows),
+        Query((1,), exact[:, 0], exact[:, 1], many),
+    ]
+    losses: dict[LossName, Loss | None] = {
+        "entropy": None,
+        "discernibility": Discernibility(base, levels),
+        "average_class_size": AverageClassSize(base, levels),
+        "queries": Queries(base, levels, queries),
+    }
+    return Search(base, levels, counts, demand, losses[measure])
+
+
+def losses_by_hand(rows: list[Row], demand: Demand, node: tuple[int, ...]) -> dict[LossName, float]:
+    """The losses other than entropy, from the rows and their definitions."""
+    levels = (LEVELS, SHORT, LEVELS)
+
+    def label(row: Row) -> tuple[int, ...]:
+        return tuple(int(levels[i][level][row[i]]) for i, level in enumerate(node))
+
+    members: dict[tuple[int, ...], list[Row]] = {}
+    for row in rows:
+        members.setdefault(label(row), []).append(row)
+    good = {
+        key: own
+        for key, own in members.items()
+        if len({row[3] for row in own}) >= demand.k and len({row[4] for row in own}) >= (demand.l or 0)
+    }
+    kept = [row for own in good.values() for row in own]
+    base = Counter(row[:3] for row in rows)
+    penalty = sum(len(own) ** 2 for own in good.values()) + (len(rows) - len(kept)) * len(rows)
+    least = sum(many**2 for many in base.values())
+    found: dict[LossName, float] = {"discernibility": (penalty - least) / max(len(rows) ** 2 - least, 1e-9)}
+    classes = len(good) + (len(kept) < len(rows))
+    found["average_class_size"] = (len(base) - classes) / max(len(base) - 1, 1)
+    errors = []
+    for columns, exact in (((0, 2), False), ((1,), True)):
+        error = squares = 0.0
+        for secret in range(4) if exact else (None,):
+            mine = [row for row in rows if secret is None or row[4] == secret]
+            left = Counter(tuple(label(row)[i] for i in columns) for row in kept if secret is None or row[4] == secret)
+            true = Counter(tuple(row[i] for i in columns) for row in mine)
+            for cell in product(*(range(8) for _ in columns)):
+                group = tuple(int(levels[i][node[i]][value]) for i, value in zip(columns, cell, strict=True))
+                size = math.prod(
+                    int((levels[i][node[i]] == number).sum()) for i, number in zip(columns, group, strict=True)
+                )
+                error += (true[cell] - left[group] / size) ** 2
+                squares += true[cell] ** 2
+        errors.append(error / squares)
+    found["queries"] = sum(errors) / 2
+    return found
 
 
 def by_hand(rows: list[Row], demand: Demand, node: tuple[int, ...]) -> tuple[int, int] | None:
@@ -81,6 +142,29 @@ def test_the_search_finds_what_trying_every_node_finds(
         assert result.loss >= search.bound(result.node) - 1e-12
 
 
+@settings(max_examples=40, deadline=None)
+@given(rows_of_tables, st.integers(2, 4), st.sampled_from([None, 2]), st.sampled_from([0.0, 0.4]))
+def test_every_loss_is_what_its_definition_says_and_the_search_proves_its_least(
+    rows: list[Row], k: int, diversity: int | None, share: float
+) -> None:
+    demand = Demand(k, diversity, int(share * len(rows)))
+    nodes = list(product(range(4), range(2), range(4)))
+    for measure in LOSSES[1:]:
+        every = search_over(rows, demand, measure)
+        found = {node: every._judge(node) for node in nodes}
+        least = min((outcome.loss for outcome in found.values() if outcome), default=None)
+        for node, outcome in found.items():
+            if outcome is not None:
+                assert outcome.loss == pytest.approx(losses_by_hand(rows, demand, node)[measure], abs=1e-9)
+                # neither the bound nor the floor of a node is passed by anything at or above it
+                for below in product(*(range(level + 1) for level in node)):
+                    assert every.bound(below) <= outcome.loss + 1e-9
+        search = search_over(rows, demand, measure)
+        result = search.run()
+        assert (result and result.loss) == (least and pytest.approx(least, abs=1e-12))
+        assert result is None or search.proved
+
+
 def random_rows(count: int, seed: int) -> list[Row]:
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, (8, 8, 8, 1, 3), (count, 5))
@@ -110,7 +194,7 @@ def test_many_wide_columns_do_not_overflow_the_key() -> None:
     codes = np.zeros((9, 3), dtype=np.uint16)
     codes[:, 1:] = 999
     codes[0, 2] = 998  # 1000^9 combinations pass 2^63
-    keys = lattice._combine(codes)
+    keys = combine(codes)
     assert len(np.unique(keys)) == 3
     codes[0, 2] = 999
-    assert len(np.unique(lattice._combine(codes))) == 2
+    assert len(np.unique(combine(codes))) == 2

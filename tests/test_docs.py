@@ -216,7 +216,7 @@ INSTEAD = {
 }
 """Keys whose examples take the place of others."""
 
-BESIDE = {
+BESIDE: dict[str, dict[str, dict[str, Any]]] = {
     "Product": {"size": {"synthesizer": {"method": "random"}}},
     "Anonymize": {
         "k_map": {"population": "register"},

@@ -94,7 +94,7 @@ def bounded_rows(columns: list[str], rows_per_unit: int, everybody: bool = False
     )
 
 
-INVENTED = frozenset({"fake", "pseudonymize", "shift"})
+INVENTED = frozenset({"fake", "pseudonymize", "shift", "text"})
 """Treatments whose values stand for a person or a value in the tables of one consumer, and in no other's."""
 
 DRAWN = frozenset({"randomize"})

@@ -94,7 +94,7 @@ def _require_fixed_rules(product: Product, policy: list[TreatedColumn], data_dep
     touched = [column.name for column in policy if column.name in data_dependent]
     if product.guarantee == "differential_privacy" and touched:
         raise SourceError(
-            f"product {product.name}: the fakes of `{touched[0]}` are chosen by a look at all rows (to keep a unique "
+            f"product {product.name}: the values of `{touched[0]}` are chosen by a look at all rows (to keep a unique "
             "column unique, or to tell people from values), so that no differentially private method may read them; "
             "remove the column, or pseudonymize it"
         )

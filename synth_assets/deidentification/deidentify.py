@@ -32,6 +32,8 @@ from synth_assets.deidentification.fakes import (
     places,
 )
 from synth_assets.deidentification.forms import Treatment
+from synth_assets.deidentification.free_text import FAKED as FAKED_IN_TEXT
+from synth_assets.deidentification.free_text import finish, remember
 from synth_assets.deidentification.gazetteer import place_number, shared_places
 from synth_assets.deidentification.identities import FakedColumn, resolve_identities
 from synth_assets.deidentification.pools import Pools
@@ -43,7 +45,17 @@ from synth_assets.deidentification.randomization import (
     code_of_unit,
 )
 from synth_assets.deidentification.rules import rule_expression, shifted, suppressed
-from synth_assets.deidentification.treatments import Fake, Keep, Mask, Pseudonymize, Randomize, RecordCondition, Shift
+from synth_assets.deidentification.treatments import (
+    Fake,
+    FakeKind,
+    FakeText,
+    Keep,
+    Mask,
+    Pseudonymize,
+    Randomize,
+    RecordCondition,
+    Shift,
+)
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
@@ -159,7 +171,7 @@ def deidentify(
     one_row_each = unit is None or (_asks_for_units(columns) and _one_row_each(con, kept))
     faked = resolve_identities(con, kept, fakes, unit is not None, one_row_each)
     job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each, shift, answers)
-    if fakes:
+    if fakes or any(isinstance(column.treatment, FakeText) for column in columns):
         job.pools.install(con)
     job.create()
     for column in job.unique:
@@ -178,6 +190,15 @@ def _asks_for_units(columns: Sequence[TreatedColumn]) -> bool:
 def _tells_gender(column: TreatedColumn) -> bool:
     """Whether fakes may follow a column; one that is randomized must not be told by a given name."""
     return column.entity_type == "gender" and not isinstance(column.treatment, Randomize)
+
+
+def _names_person(column: TreatedColumn) -> bool | None:
+    """Whether a column holds a name that begins with a given one, or only a surname; None if it is no name."""
+    kind = column.treatment.fake if isinstance(column.treatment, Fake) else None
+    if kind == "last_name" or column.entity_type == "last_name":
+        return False
+    names = {"name", "first_name", "middle_name", "person_name"}
+    return True if kind in names or column.entity_type in names else None
 
 
 def _one_row_each(con: duckdb.DuckDBPyConnection, source_sql: str) -> bool:
@@ -231,6 +252,12 @@ class _Job:
         faked = next((f for f in self.faked if f.index == index), None)
         if isinstance(column.treatment, Randomize):
             return self._answer(column, column.treatment, f"c{index}")
+        if isinstance(column.treatment, FakeText):
+            return (
+                f"CASE WHEN c{index} IS NOT NULL THEN coalesce(x{index}, '') END"
+                if self.answers is None
+                else finish(f"c{index}", self._fakes_of_row())
+            )
         if isinstance(column.treatment, Shift):
             return shifted(column.treatment, f"c{index}", column.data_type, "hs", "s" if self.shift else None)
         if faked is None:
@@ -239,6 +266,35 @@ class _Job:
         numbers = (f"n{index}", f"c{index}::VARCHAR", "female")
         fake = fake_expression(faked.fake.fake, self._digits(faked, *numbers), self.pools)
         return f"CASE WHEN c{index} IS NOT NULL THEN {fake} END"
+
+    def _fakes_of_row(self) -> dict[FakeKind, str]:
+        """A fake of each kind that a text may need: that of the row's column of the kind, else one of its unit."""
+        found = {}
+        for kind in FAKED_IN_TEXT:
+            also = {kind, "name"} if kind in {"first_name", "last_name"} else {kind}
+            own = next((f for f in self.faked if f.fake.fake in also), None)
+            column = FakedColumn(-1, "", Fake(fake=kind, identity="unit"), by_unit=True if own is None else own.by_unit)
+            number, value = ("ht", "NULL") if own is None else (f"coalesce(n{own.index}, ht)", f"c{own.index}::VARCHAR")
+            found[kind] = fake_expression(kind, self._digits(column, number, value, "female"), self.pools)
+        return found
+
+    def _with_texts(self, rows: str) -> str:
+        """The numbered rows with their texts beside them, in the first round; texts are read twice."""
+        if self.answers is not None:
+            return rows
+        for index, column in enumerate(self.columns):
+            if isinstance(column.treatment, FakeText):
+                names = [
+                    (f"c{i}", begins) for i, c in enumerate(self.columns) if (begins := _names_person(c)) is not None
+                ]
+                direct = [
+                    f"c{i}"
+                    for i, c in enumerate(self.columns)
+                    if c.role == "direct_identifier" and _names_person(c) is None and i != index
+                ]
+                key = remember(self.con, rows, f"c{index}", names, direct, self.pools, f"told_{index}")
+                rows = f"(SELECT r.*, t.told AS x{index} FROM {rows} AS r LEFT JOIN told_{index} AS t ON t.key = {key})"
+        return rows
 
     def _answer(self, column: TreatedColumn, rule: Randomize, code: str) -> str:
         """The answer that a unit gives; nothing in the first round."""
@@ -292,7 +348,9 @@ class _Job:
             for f in self.faked
         )
         shift = ", keyed_number('fake', 'shift:' || u::VARCHAR) AS hs" if self._shifts else ""
-        numbered = f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._rows}))"
+        if self.answers is not None and any(isinstance(column.treatment, FakeText) for column in self.columns):
+            unit += ", keyed_number('fake', 'unit:' || u::VARCHAR) AS ht"
+        numbered = f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._with_texts(self._rows)}))"
         if not self.places:
             return numbered
         chosen = [{f.fake.fake: f"n{f.index}" for f in group} for group in self.places]
@@ -419,7 +477,9 @@ class _Job:
             inputs += [self.unit] if self.unit else []
             inputs += [gender] if gender is not None and faked.family == "person" else []
         inputs += [f.name for group in self.places if faked in group for f in group]
-        inputs += [self.unit] if self.unit and isinstance(column.treatment, Shift) else []
+        if isinstance(column.treatment, FakeText):
+            inputs += [c.name for c in self.columns if c.role == "direct_identifier" or _names_person(c) is not None]
+        inputs += [self.unit] if self.unit and isinstance(column.treatment, Shift | FakeText) else []
         return ColumnOutcome(
             name=column.name,
             treatment=column.treatment.describe(),
@@ -432,5 +492,5 @@ class _Job:
         )
 
 
-_LOSSLESS = (Fake, Keep, Mask, Pseudonymize, Randomize)
+_LOSSLESS = (Fake, FakeText, Keep, Mask, Pseudonymize, Randomize)
 """Treatments under which every cell that held a value holds one afterwards, or will."""

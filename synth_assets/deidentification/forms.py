@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from synth_assets.deidentification.treatments import AnyTreatment, Code, Fake, FakeKind
+from synth_assets.deidentification.treatments import AnyTreatment, Code, Fake, FakeKind, FakeText
 
 _KINDS: dict[str, type[BaseModel]] = {
     str(model.model_fields["kind"].default): model for model in get_args(AnyTreatment)
@@ -73,8 +73,12 @@ def _from_mapping(value: dict[str, Any]) -> BaseModel:
 
 def _fake(value: dict[str, Any]) -> BaseModel:
     kind = value.get("fake")
+    if kind == "text":
+        if "identity" in value:
+            raise ValueError("`fake: text` has the fakes of its row and takes no `identity`; leave it out")
+        return FakeText()
     if kind not in get_args(FakeKind):
-        raise ValueError(f"fake ({kind}) is unknown{_nearest(kind, get_args(FakeKind))}")
+        raise ValueError(f"fake ({kind}) is unknown{_nearest(kind, (*get_args(FakeKind), 'text'))}")
     return _build(Fake, value)
 
 

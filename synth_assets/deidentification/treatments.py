@@ -160,6 +160,30 @@ class Fake(_Rule):
         return {"fake": self.fake} | ({} if self.identity == "auto" else {"identity": self.identity})
 
 
+class FakeText(_Rule):
+    """Free text: what identifies becomes the row's own fakes, what is uncertain is hidden. Heuristic."""
+
+    kind: Literal["text"] = "text"
+
+    @property
+    def fixed_rule(self) -> bool:
+        """No: which words are common is counted over all rows."""
+        return False
+
+    def output_type(self, data_type: str) -> str:
+        """Text stays text."""
+        _require(data_type == TEXT, self, data_type, "text")
+        return TEXT
+
+    def describe(self) -> str:
+        """As ``fake text``."""
+        return "fake text"
+
+    def to_spec(self) -> Any:
+        """As ``{fake: text}``."""
+        return {"fake": "text"}
+
+
 class Mask(_Rule):
     """Hide characters. Partial masks keep the ends and the length; a uniform mask makes all values look the same.
 
@@ -378,7 +402,7 @@ def _is_plain_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-AnyTreatment = Keep | Suppress | Pseudonymize | Fake | Mask | Generalize | Code | Shift | Randomize
+AnyTreatment = Keep | Suppress | Pseudonymize | Fake | FakeText | Mask | Generalize | Code | Shift | Randomize
 
 
 class RecordCondition(BaseModel):

@@ -121,6 +121,7 @@ class Source(_Block):
     @model_validator(mode="after")
     def _randomizes_what_it_may(self) -> Self:
         looked_at = {condition.column for condition in self.suppress_records}
+        looked_at |= {str(getattr(column.treatment, "column", None)) for column in self.columns.values()}
         check_randomized(list(self.randomized), self.unit, self.budget is not None, looked_at)
         return self
 

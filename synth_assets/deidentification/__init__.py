@@ -1,12 +1,11 @@
 """De-identification: treatments by rules fixed beforehand, and fakes that keep a person one person in every table."""
 
+from synth_assets.deidentification.coarsening import Binary, Code, Generalize, Mask, Quantile
+from synth_assets.deidentification.columns import ColumnOutcome, Deidentification, TreatedColumn
 from synth_assets.deidentification.defaults import default_treatment, resolve_treatment
 from synth_assets.deidentification.deidentify import (
     KNOWN_GENDER,
     KNOWN_SHIFT,
-    ColumnOutcome,
-    Deidentification,
-    TreatedColumn,
     deidentify,
 )
 from synth_assets.deidentification.forms import Treatment, parse_treatment
@@ -20,24 +19,23 @@ from synth_assets.deidentification.randomization import (
 )
 from synth_assets.deidentification.treatments import (
     AnyTreatment,
-    Code,
     Fake,
     FakeKind,
     FakeText,
-    Generalize,
     Keep,
-    Mask,
     Pseudonymize,
     Randomize,
     RecordCondition,
     Shift,
     Suppress,
+    SuppressCells,
 )
 
 __all__ = [
     "KNOWN_GENDER",
     "KNOWN_SHIFT",
     "AnyTreatment",
+    "Binary",
     "Code",
     "ColumnOutcome",
     "Deidentification",
@@ -48,10 +46,12 @@ __all__ = [
     "Keep",
     "Mask",
     "Pseudonymize",
+    "Quantile",
     "Randomize",
     "RecordCondition",
     "Shift",
     "Suppress",
+    "SuppressCells",
     "TreatedColumn",
     "Treatment",
     "answer_identity",

@@ -12,13 +12,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
 
-from synth_assets.classification.vocabulary import EntityType, Role
+from synth_assets.deidentification.coarsening import Mask
 from synth_assets.deidentification.collisions import SECOND, counted, forget, move_apart
+from synth_assets.deidentification.columns import (
+    ColumnOutcome,
+    Deidentification,
+    TreatedColumn,
+    asks_for_units,
+    names_person,
+    tells_gender,
+)
 from synth_assets.deidentification.fakes import (
     GENDERED,
     WIDE,
@@ -31,7 +38,6 @@ from synth_assets.deidentification.fakes import (
     place_expression,
     places,
 )
-from synth_assets.deidentification.forms import Treatment
 from synth_assets.deidentification.free_text import FAKED as FAKED_IN_TEXT
 from synth_assets.deidentification.free_text import finish, remember
 from synth_assets.deidentification.gazetteer import place_number, shared_places
@@ -44,17 +50,17 @@ from synth_assets.deidentification.randomization import (
     code_expression,
     code_of_unit,
 )
-from synth_assets.deidentification.rules import rule_expression, shifted, suppressed
+from synth_assets.deidentification.rules import kept_cells, rule_expression, shifted, suppressed
 from synth_assets.deidentification.treatments import (
     Fake,
     FakeKind,
     FakeText,
     Keep,
-    Mask,
     Pseudonymize,
     Randomize,
     RecordCondition,
     Shift,
+    SuppressCells,
 )
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
@@ -64,67 +70,6 @@ KNOWN_SHIFT = "__shift"
 
 KNOWN_GENDER = "__female"
 """A column of the treated table where fakes depend on it: whether the person is a woman, NULL where nobody knows."""
-
-
-class TreatedColumn(BaseModel):
-    """A column of a source and what is done with it.
-
-    Attributes:
-        unique: whether different rows hold different values, so that different values must get different fakes.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    data_type: str
-    entity_type: EntityType
-    role: Role
-    treatment: Treatment
-    unique: bool = False
-
-
-@dataclass(frozen=True)
-class ColumnOutcome:
-    """What happened to one column; no values.
-
-    Attributes:
-        inputs: the source's columns that the treated values depend on.
-        identity: whom the fakes stand for, where there are fakes.
-        suppressed_cells: cells that held a value and hold none now.
-        redrawn: identities whose fake was another's already and who got another one.
-        fixed_rule: whether each treated value depends on its own unit's rows alone (else no differentially private
-            method may fit the column).
-    """
-
-    name: str
-    treatment: str
-    output_type: str
-    inputs: tuple[str, ...]
-    identity: Literal["unit", "value"] | None
-    suppressed_cells: int
-    redrawn: int
-    fixed_rule: bool
-
-
-@dataclass(frozen=True)
-class Deidentification:
-    """What :func:`deidentify` did; no values.
-
-    Attributes:
-        rows: rows of the treated table.
-        suppressed_rows: rows left out by ``suppress_records``.
-        pools_digest: identifies the word lists of the fakes; empty without fakes.
-    """
-
-    target: str
-    rows: int
-    suppressed_rows: int
-    columns: tuple[ColumnOutcome, ...]
-    pools_digest: str
-
-    @property
-    def lineage(self) -> dict[str, tuple[str, ...]]:
-        """For each column the source's columns that it depends on."""
-        return {column.name: column.inputs for column in self.columns}
 
 
 def deidentify(
@@ -168,7 +113,7 @@ def deidentify(
     left_out = suppressed(tuple(suppress_records), types)
     kept = source_sql if left_out == "false" else f"(SELECT * FROM {source_sql} WHERE NOT ({left_out}))"
     fakes = [(i, c.name, c.treatment) for i, c in enumerate(columns) if isinstance(c.treatment, Fake)]
-    one_row_each = unit is None or (_asks_for_units(columns) and _one_row_each(con, kept))
+    one_row_each = unit is None or (asks_for_units(columns) and _one_row_each(con, kept))
     faked = resolve_identities(con, kept, fakes, unit is not None, one_row_each)
     job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each, shift, answers)
     if fakes or any(isinstance(column.treatment, FakeText) for column in columns):
@@ -177,28 +122,6 @@ def deidentify(
     for column in job.unique:
         job.keep_apart(column)
     return job.outcome(con.execute(f"SELECT count(*) FROM {source_sql}").fetchall()[0][0])
-
-
-def _asks_for_units(columns: Sequence[TreatedColumn]) -> bool:
-    """Whether it matters that no unit has two rows: they could differ in a name, in gender, in what is randomized."""
-    fakes = [column.treatment for column in columns if isinstance(column.treatment, Fake)]
-    gender = any(_tells_gender(column) for column in columns)
-    randomized = any(isinstance(column.treatment, Randomize) for column in columns)
-    return randomized or any(not fake.fixed_rule or (gender and fake.fake in GENDERED) for fake in fakes)
-
-
-def _tells_gender(column: TreatedColumn) -> bool:
-    """Whether fakes may follow a column; one that is randomized must not be told by a given name."""
-    return column.entity_type == "gender" and not isinstance(column.treatment, Randomize)
-
-
-def _names_person(column: TreatedColumn) -> bool | None:
-    """Whether a column holds a name that begins with a given one, or only a surname; None if it is no name."""
-    kind = column.treatment.fake if isinstance(column.treatment, Fake) else None
-    if kind == "last_name" or column.entity_type == "last_name":
-        return False
-    names = {"name", "first_name", "middle_name", "person_name"}
-    return True if kind in names or column.entity_type in names else None
 
 
 def _one_row_each(con: duckdb.DuckDBPyConnection, source_sql: str) -> bool:
@@ -261,11 +184,24 @@ class _Job:
         if isinstance(column.treatment, Shift):
             return shifted(column.treatment, f"c{index}", column.data_type, "hs", "s" if self.shift else None)
         if faked is None:
-            treated = rule_expression(column.treatment, f"c{index}", column.data_type, self._stands_for(column))
+            if isinstance(column.treatment, SuppressCells):
+                return kept_cells(column.treatment, f"c{index}", *self._looked_at(column.treatment, index))
+            everybody = f"(SELECT {quote(column.name)} AS c{index} FROM {self.kept})"
+            stands_for = self._stands_for(column)
+            treated = rule_expression(column.treatment, f"c{index}", column.data_type, stands_for, everybody)
             return f"CAST({treated} AS {column.treatment.output_type(column.data_type)})"
         numbers = (f"n{index}", f"c{index}::VARCHAR", "female")
         fake = fake_expression(faked.fake.fake, self._digits(faked, *numbers), self.pools)
         return f"CASE WHEN c{index} IS NOT NULL THEN {fake} END"
+
+    def _looked_at(self, rule: SuppressCells, own: int) -> tuple[str, str]:
+        """SQL and type of the raw value that decides whether a cell is withheld."""
+        if rule.column is None:
+            return f"c{own}", self.columns[own].data_type
+        for index, column in enumerate(self.columns):
+            if column.name == rule.column:
+                return f"c{index}", column.data_type
+        raise SpecError(f"suppress: the source has no column `{rule.column}`; correct the name")
 
     def _fakes_of_row(self) -> dict[FakeKind, str]:
         """A fake of each kind that a text may need: that of the row's column of the kind, else one of its unit."""
@@ -285,12 +221,12 @@ class _Job:
         for index, column in enumerate(self.columns):
             if isinstance(column.treatment, FakeText):
                 names = [
-                    (f"c{i}", begins) for i, c in enumerate(self.columns) if (begins := _names_person(c)) is not None
+                    (f"c{i}", begins) for i, c in enumerate(self.columns) if (begins := names_person(c)) is not None
                 ]
                 direct = [
                     f"c{i}"
                     for i, c in enumerate(self.columns)
-                    if c.role == "direct_identifier" and _names_person(c) is None and i != index
+                    if c.role == "direct_identifier" and names_person(c) is None and i != index
                 ]
                 key = remember(self.con, rows, f"c{index}", names, direct, self.pools, f"told_{index}")
                 rows = f"(SELECT r.*, t.told AS x{index} FROM {rows} AS r LEFT JOIN told_{index} AS t ON t.key = {key})"
@@ -370,7 +306,7 @@ class _Job:
     def _rows(self) -> str:
         raw = "".join(f"{quote(self._raw_name(c))} AS c{i}, " for i, c in enumerate(self.columns))
         raw += f"{self.shift} AS s, " if self.shift else ""
-        own = next((quote(c.name) for c in self.columns if _tells_gender(c)), None)
+        own = next((quote(c.name) for c in self.columns if tells_gender(c)), None)
         female = "NULL::BOOLEAN"
         if self.female is not None:
             female = self.female
@@ -473,18 +409,19 @@ class _Job:
         faked = next((f for f in self.faked if f.index == index), None)
         inputs = [column.name]
         if faked is not None and faked.by_unit:
-            gender = next((c.name for c in self.columns if _tells_gender(c)), None)
+            gender = next((c.name for c in self.columns if tells_gender(c)), None)
             inputs += [self.unit] if self.unit else []
             inputs += [gender] if gender is not None and faked.family == "person" else []
         inputs += [f.name for group in self.places if faked in group for f in group]
         if isinstance(column.treatment, FakeText):
-            inputs += [c.name for c in self.columns if c.role == "direct_identifier" or _names_person(c) is not None]
+            inputs += [c.name for c in self.columns if c.role == "direct_identifier" or names_person(c) is not None]
         inputs += [self.unit] if self.unit and isinstance(column.treatment, Shift | FakeText) else []
+        inputs += [column.treatment.column or ""] if isinstance(column.treatment, SuppressCells) else []
         return ColumnOutcome(
             name=column.name,
             treatment=column.treatment.describe(),
             output_type=column.treatment.output_type(column.data_type),
-            inputs=tuple(dict.fromkeys(inputs)),
+            inputs=tuple(dict.fromkeys(filter(None, inputs))),
             identity=None if faked is None else "unit" if faked.by_unit else "value",
             suppressed_cells=suppressed_cells,
             redrawn=self.redrawn.get(index, 0),

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from synth_assets.deidentification.treatments import AnyTreatment, Code, Fake, FakeKind, FakeText
+from synth_assets.deidentification.coarsening import Code
+from synth_assets.deidentification.treatments import AnyTreatment, Fake, FakeKind, FakeText, SuppressCells
 
 _KINDS: dict[str, type[BaseModel]] = {
     str(model.model_fields["kind"].default): model for model in get_args(AnyTreatment)
 }
 _PLAIN = ("keep", "suppress", "pseudonymize", "mask")
-_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "shift", "randomize")
+_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "binary", "shift", "randomize")
 
 
 def parse_treatment(value: Any) -> Any:
@@ -53,7 +54,7 @@ def _plain(word: str) -> BaseModel:
 
 
 def _from_mapping(value: dict[str, Any]) -> BaseModel:
-    known = (*_HEADS, "identity") if "fake" in value else _HEADS
+    known = (*_HEADS, "suppress", *(("identity",) if "fake" in value else ()))
     for key in value:
         if key not in known:
             raise ValueError(f"has the unknown key `{key}`{_nearest(key, (*known, *_PLAIN))}")
@@ -64,11 +65,17 @@ def _from_mapping(value: dict[str, Any]) -> BaseModel:
     if len(value) > 1:
         raise ValueError(f"mixes {' and '.join(f'`{key}`' for key in value)}; a column has one treatment")
     head, body = next(iter(value.items()))
+    if head == "suppress":
+        return _build(SuppressCells, body) if isinstance(body, Mapping) else _missing(head)
     if not isinstance(body, Mapping):
-        raise ValueError(f"`{head}` needs a mapping; write {_EXAMPLES[head]}")
+        _missing(head)
     if head == "randomize" and set(body) != {"epsilon"}:
         raise ValueError(f"`randomize` takes `epsilon` and nothing else; write {_EXAMPLES[head]}")
     return _build(_KINDS[head], body)
+
+
+def _missing(head: str) -> NoReturn:
+    raise ValueError(f"`{head}` needs a mapping; write {_EXAMPLES[head]}")
 
 
 def _fake(value: dict[str, Any]) -> BaseModel:
@@ -103,6 +110,8 @@ _EXAMPLES = {
     "generalize": "`{generalize: {width: 10}}`",
     "top_code": "`{top_code: 90}`",
     "bottom_code": "`{bottom_code: 5}`",
+    "suppress": "`suppress` or `{suppress: {op: above, value: 90}}`",
+    "binary": "`{binary: {above: 50}}`",
     "shift": "`{shift: {days: 180}}`",
     "randomize": "`{randomize: {epsilon: 2}}`",
 }

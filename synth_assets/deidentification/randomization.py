@@ -17,8 +17,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from synth_assets.deidentification.rule import is_integer
 from synth_assets.deidentification.rules import sql_value
-from synth_assets.deidentification.treatments import Randomize, is_integer
+from synth_assets.deidentification.treatments import Randomize
 from synth_assets.mechanisms import RandomizedResponse
 from synth_assets.storage import literal, quote
 

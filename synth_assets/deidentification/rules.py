@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import date
 from itertools import pairwise
 
+from synth_assets.deidentification.coarsening import Binary, Bound, Code, Generalize, Mask, Quantile
+from synth_assets.deidentification.rule import is_number, is_temporal
 from synth_assets.deidentification.treatments import (
     AnyTreatment,
-    Code,
-    Generalize,
     Keep,
-    Mask,
     Pseudonymize,
     RecordCondition,
     Shift,
     Suppress,
-    is_number,
-    is_temporal,
+    SuppressCells,
 )
 from synth_assets.errors import SpecError
 from synth_assets.storage import literal, quote
@@ -25,10 +23,13 @@ UNIFORM_MASK_LENGTH = 8
 _NEAR = 1e-9  # relative slack by which a quotient below a whole number still counts as on the border
 
 
-def rule_expression(treatment: AnyTreatment, column: str, data_type: str, stands_for: str = "") -> str:
+def rule_expression(
+    treatment: AnyTreatment, column: str, data_type: str, stands_for: str = "", everybody: str = ""
+) -> str:
     """SQL of a treated value; ``column`` is SQL of the value, and NULL stays NULL.
 
-    ``stands_for`` says what the value names: pseudonyms of equal values agree where that is the same.
+    ``stands_for`` says what the value names: pseudonyms of equal values agree where that is the same. ``everybody`` is
+    the FROM-able text, with the column by that name, over which means and quantiles are taken.
 
     Raises:
         SpecError: the treatment does not suit the type, or is no rule over a single value.
@@ -47,13 +48,18 @@ def rule_expression(treatment: AnyTreatment, column: str, data_type: str, stands
         case Generalize():
             return _generalize(treatment, column, data_type)
         case Code():
-            return _code(treatment, column, data_type)
+            return _code(treatment, column, data_type, everybody)
+        case Binary():
+            return _binary(treatment, _number(column, data_type), everybody)
         case _:
             raise SpecError(f"the treatment `{treatment.describe()}` is no rule over a single value")
 
 
 def _mask(mask: Mask, text: str) -> str:
     character = literal(mask.character)
+    if mask.expression is not None:
+        shown = literal(mask.character.replace("\\", r"\\"))
+        return f"regexp_replace({text}, {literal(mask.expression)}, {shown}, 'g')"
     if mask.uniform:
         return f"CASE WHEN {text} IS NULL THEN NULL ELSE repeat({character}, {UNIFORM_MASK_LENGTH}) END"
     ends = mask.keep_first + mask.keep_last
@@ -101,17 +107,28 @@ def _interval(edges: tuple[float, ...], number: str) -> str:
     )
 
 
-def _code(rule: Code, column: str, data_type: str) -> str:
+def _binary(rule: Binary, number: str, everybody: str) -> str:
+    """Not-a-number is above nothing, and is no part of the mean."""
+    x = f"({number})::DOUBLE"
+    mean = f"(SELECT avg({x}) FILTER (isfinite({x})) FROM {everybody})"
+    return f"CASE WHEN NOT isnan({x}) THEN {x} > {mean if rule.above == 'mean' else repr(rule.above)} END"
+
+
+def _code(rule: Code, column: str, data_type: str, everybody: str) -> str:
     """Not-a-number stays what it is: it lies beyond no bound."""
     target = rule.output_type(data_type)
-    if rule.dates:
+    if rule.quantiles:
+        value = column
+        nan = f"WHEN isnan({value}) THEN {value} " if data_type.upper() in _FLOATS else ""
+    elif rule.dates:
         value = column if is_temporal(data_type) else f"TRY_CAST({column} AS DATE)"
         nan = ""
     else:
         value = _number(column, data_type)
         nan = "" if is_number(data_type) and data_type.upper() not in _FLOATS else f"WHEN isnan({value}) THEN {value} "
     limits = [(">", rule.top_code), ("<", rule.bottom_code)]
-    cases = " ".join(f"WHEN {value} {op} {sql_value(b)} THEN {sql_value(b)}" for op, b in limits if b is not None)
+    cuts = [(op, _cut(bound, value, everybody)) for op, bound in limits if bound is not None]
+    cases = " ".join(f"WHEN {value} {op} {cut} THEN {cut}" for op, cut in cuts)
     return f"TRY_CAST(CASE {nan}{cases} ELSE {value} END AS {target})"
 
 
@@ -131,6 +148,19 @@ def shifted(rule: Shift, column: str, data_type: str, number: str, before: str |
 def _offset(rule: Shift, number: str) -> str:
     place = f"({number} % {2 * rule.days})::BIGINT"
     return f"({place} - {rule.days} + ({place} >= {rule.days})::BIGINT)"
+
+
+def _cut(bound: Bound, value: str, everybody: str) -> str:
+    """SQL of a bound: the constant, or a value that the column has."""
+    if isinstance(bound, Quantile):
+        return f"(SELECT quantile_disc({value}, {bound.quantile!r}) FROM {everybody})"
+    return sql_value(bound)
+
+
+def kept_cells(rule: SuppressCells, column: str, other: str, data_type: str) -> str:
+    """SQL of a value, NULL where ``other`` (SQL of the value that is looked at, of that type) meets the condition."""
+    condition = RecordCondition(column="", op=rule.op, value=rule.value)
+    return f"CASE WHEN NOT coalesce({_meets(condition, other, data_type)}, false) THEN {column} END"
 
 
 _FLOATS = ("DOUBLE", "FLOAT", "REAL")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_assets.deidentification import Fake, Generalize, Mask, RecordCondition, TreatedColumn, deidentify
 from synth_assets.deidentification.forms import parse_treatment
 from synth_assets.deidentification.rules import UNIFORM_MASK_LENGTH, rule_expression, suppressed
-from synth_assets.deidentification.treatments import Fake, Generalize, Mask, RecordCondition
 from synth_assets.errors import SpecError
 
 _CON = duckdb.connect()
@@ -41,6 +41,22 @@ def treat(form: Any, data_type: str, value: Any) -> Any:
         ({"mask": {"keep_last": 4}}, "VARCHAR", "1234", "****"),
         ({"mask": {"keep_last": 4}}, "VARCHAR", "", ""),
         ({"mask": {"keep_last": 2}}, "INTEGER", 12345, "***45"),
+        ({"mask": {"pattern": "[0-9]"}}, "VARCHAR", "AB-123 x9", "AB-*** x*"),
+        ({"mask": {"pattern": "[0-9]+", "character": "#"}}, "VARCHAR", "AB-123 x9", "AB-# x#"),
+        ({"mask": {"pattern": "(?i)^a.", "character": "\\"}}, "VARCHAR", "AB-1", "\\-1"),
+        ({"mask": {"classes": ["digits"]}}, "VARCHAR", "Ünal 12-٣", "Ünal **-*"),
+        ({"mask": {"classes": ["letters", "digits"]}}, "VARCHAR", "Ünal-12 é", "****-** *"),
+        ({"mask": {"classes": ["uppercase", "spaces"], "character": "x"}}, "VARCHAR", "Öl Ab", "xlxxb"),
+        ({"mask": {"classes": ["lowercase"]}}, "VARCHAR", "Öl-q", "Ö*-*"),
+        ({"mask": {"classes": ["punctuation", "symbols"]}}, "VARCHAR", "a.b€c]", "a*b*c*"),
+        ({"mask": {"classes": ["digits"]}}, "INTEGER", 12, "**"),
+        ({"mask": {"classes": ["digits"]}}, "VARCHAR", None, None),
+        ({"binary": {"above": 50}}, "INTEGER", 50, False),
+        ({"binary": {"above": 50}}, "INTEGER", 51, True),
+        ({"binary": {"above": 0.5}}, "VARCHAR", "0.6", True),
+        ({"binary": {"above": 50}}, "VARCHAR", "many", None),
+        ({"binary": {"above": 50}}, "DOUBLE", float("nan"), None),
+        ({"binary": {"above": 50}}, "DOUBLE", None, None),
         ({"generalize": {"width": 10}}, "INTEGER", 29, 20),
         ({"generalize": {"width": 10}}, "INTEGER", 30, 30),
         ({"generalize": {"width": 10}}, "INTEGER", -1, -10),
@@ -198,3 +214,68 @@ def test_any_condition_leaves_a_row_out_and_unknown_columns_are_refused() -> Non
     assert suppressed((), _TYPES) == "false"
     with pytest.raises(SpecError, match="no column `x`"):
         suppressed((RecordCondition(column="x", op="is_null"),), _TYPES)
+
+
+def over_all(form: Any, data_type: str, values: list[Any]) -> list[Any]:
+    """A rule that looks at all values of a column."""
+    rows = f"(SELECT unnest($1)::{data_type} AS c)"
+    expression = rule_expression(parse_treatment(form), "c", data_type, everybody="v")
+    return [row[0] for row in _CON.execute(f"WITH v AS {rows} SELECT {expression} FROM v", [values]).fetchall()]
+
+
+def test_codes_at_quantiles_are_values_of_the_column() -> None:
+    hundred = list(range(1, 101))
+    assert over_all({"top_code": {"quantile": 0.9}}, "INTEGER", hundred) == [min(v, 90) for v in hundred]
+    both = {"top_code": {"quantile": 0.95}, "bottom_code": {"quantile": 0.05}}
+    assert over_all(both, "DOUBLE", [*map(float, hundred), None]) == [float(min(max(v, 5), 95)) for v in hundred] + [
+        None
+    ]
+    days = [date(2020, 1, day) for day in range(1, 11)]
+    assert over_all({"bottom_code": {"quantile": 0.5}}, "DATE", days) == [max(day, date(2020, 1, 5)) for day in days]
+    assert over_all({"top_code": {"quantile": 0.9}}, "INTEGER", []) == []
+    assert not parse_treatment(both).fixed_rule
+    assert parse_treatment({"top_code": 9}).fixed_rule
+
+
+def test_above_the_mean() -> None:
+    assert over_all({"binary": {"above": "mean"}}, "DOUBLE", [1, 2, 6, None]) == [False, False, True, None]
+    assert over_all({"binary": {"above": "mean"}}, "DOUBLE", [1, float("inf"), 3]) == [False, True, True]
+    assert not parse_treatment({"binary": {"above": "mean"}}).fixed_rule
+    assert parse_treatment({"binary": {"above": 2}}).fixed_rule
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"suppress": {"op": "above", "value": 2}}, [1, 2, None, None]),
+        ({"suppress": {"op": "equals", "value": 2}}, [1, None, 3, None]),
+        ({"suppress": {"op": "in", "value": [1, 3]}}, [None, 2, None, None]),
+        ({"suppress": {"column": "word", "op": "equals", "value": "b"}}, [1, None, 3, None]),
+        ({"suppress": {"column": "word", "op": "is_null"}}, [1, 2, None, None]),
+    ],
+)
+def test_cells_are_suppressed_by_condition(form: Any, expected: list[int | None]) -> None:
+    con = duckdb.connect()
+    con.execute(
+        "CREATE TABLE s AS SELECT * FROM (VALUES (1, 'a', 1::UBIGINT, false), (2, 'b', 2, false), (3, NULL, 3, false), "
+        "(NULL, 'b', 4, false)) AS t(n, word, __unit, __control)"
+    )
+    columns = [
+        TreatedColumn(name=name, data_type=kind, entity_type="measure", role="insensitive", treatment=treatment)
+        for name, kind, treatment in (("n", "INTEGER", form), ("word", "VARCHAR", "suppress"))
+    ]
+    found = deidentify(con, "s", columns, "t")
+    assert [row[0] for row in con.execute("SELECT n FROM t ORDER BY __unit").fetchall()] == expected
+    assert found.columns[0].suppressed_cells == 3 - sum(value is not None for value in expected)
+    assert found.columns[0].inputs == (("n", "word") if "column" in form["suppress"] else ("n",))
+
+
+def test_a_condition_on_no_column_is_refused() -> None:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE s AS SELECT 1 AS n, 1::UBIGINT AS __unit, false AS __control")
+    treatment = parse_treatment({"suppress": {"column": "m", "op": "is_null"}})
+    column = TreatedColumn(
+        name="n", data_type="INTEGER", entity_type="measure", role="insensitive", treatment=treatment
+    )
+    with pytest.raises(SpecError, match="no column `m`"):
+        deidentify(con, "s", [column], "t")

@@ -1,6 +1,6 @@
 """How well columns are classified, on tables that nobody tuned on as well as on those that were in view.
 
-    python benchmarks/classification.py [--data DIR] [--wrong]
+    python benchmarks/classification.py [--data DIR] [--tables FOLDER] [--wrong]
 
 Four splits: ``labelled`` (public tables under ``DIR/pii``, in view while the dictionary was written), ``open`` (two
 thirds of the made-up tables: errors were looked at and the classifier improved), ``held back`` (the last third: only
@@ -117,12 +117,17 @@ def _family(entity: str) -> str:
     return _FAMILY.get(entity, entity)
 
 
+def labelled(folder: Path) -> list[Case]:
+    """Labels and verdicts of a folder with ``labels.csv`` and ``tables/*.csv``."""
+    with (folder / "labels.csv").open(newline="", encoding="utf-8-sig") as file:
+        return classified(folder / "tables", list(csv.DictReader(file)))
+
+
 def splits(data: Path | None, folder: Path) -> dict[str, list[Case]]:
     """Labels and verdicts of every split that there is."""
     found = {}
     if data and (data / "pii").is_dir():
-        with (data / "pii" / "labels.csv").open(newline="", encoding="utf-8") as file:
-            found["labelled"] = classified(data / "pii" / "tables", list(csv.DictReader(file)))
+        found["labelled"] = labelled(data / "pii")
     tables = read_tables()
     for name in ("open", "held back", "found"):
         chosen = [table for table in tables if table.split == name]
@@ -138,11 +143,13 @@ def main() -> None:
     """Print the figures of every split as JSON; with ``--wrong`` the wrong columns of those that may be looked at."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
+    parser.add_argument("--tables", type=Path, help="only these: a folder with labels.csv and tables/*.csv")
     parser.add_argument("--wrong", action="store_true", help="list wrong columns on standard error")
     arguments = parser.parse_args()
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        found = splits(arguments.data, Path(folder))
+        given = arguments.tables
+        found = {given.name: labelled(given)} if given else splits(arguments.data, Path(folder))
     for name, cases in found.items():
         for label, verdict in cases if arguments.wrong and name != "held back" else ():
             case = (label, verdict)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from synth_assets.classification.dictionary import PEOPLE_WORDS
 from synth_assets.classification.evidence import DECIDED, Finding, judge_readings
-from synth_assets.classification.headers import kinds, parts, readings, words
+from synth_assets.classification.gazetteers import WORDS
+from synth_assets.classification.headers import kinds, meanings_of, parts, readings, words
+from synth_assets.classification.lexicon import KINDS
 from synth_assets.classification.values import Profile
 from synth_assets.classification.vocabulary import OTHER, PLACE_LIKE, QUASI, EntityType
 
@@ -28,7 +30,12 @@ _WEAK_PHRASES = frozenset({
     "alcohol", "pressure", "sex", "conditions", "operator", "contact", "condition", "drug", "drugs", "pulse",
     "weight kg", "gewicht kg", "temperature",
 })  # fmt: skip
-_KEYS = frozenset({"id", "key", "nr", "no", "number", "num", "uuid", "guid", "unique id", "pk", "index key"})
+_KEYS = frozenset({
+    "id", "key", "nr", "no", "number", "num", "uuid", "guid", "unique id", "pk", "index key", "rowguid", "row id",
+    "record id", "rec id", "import id", "external id", "ext id", "unique key", "entity id", "global id", "legacy id",
+    "source id", "record no", "record number", "identifier", "ident", "oid", "recid", "rowid",
+})  # fmt: skip
+_GLOBAL_KEYS = frozenset({"rowguid", "guid", "uuid", "unique id", "unique key", "global id", "oid"})
 _BARE = frozenset({
     "id", "code", "name", "description", "number", "nr", "no", "key", "type", "date", "title", "label", "status",
     "value", "uuid", "nom", "nombre", "nome", "naam", "desc", "cd", "bezeichnung", "nazwa", "libelle", "identifier",
@@ -93,39 +100,84 @@ def _named_by_table(table: Table, index: int) -> Finding:
         bare = {word for phrase in [" ".join(words(name))] for word in phrase.split()}
         tells = best and best.weight > 0.7 and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
         of_people = any("PERSON" in kinds(word) for word in parts(table.name))
-        other = best and best.entity_type not in {finding.entity_type, "person_id"}
+        other = best and best.entity_type not in {finding.entity_type, "person_id", "username"}
         if best and tells and other and not (of_people and best.entity_type in OTHER):
             told = judge_readings((best,), found)
             if told.entity_type == best.entity_type:
                 return replace(told, rule="the table's name and the column's")
-    if (
-        finding.entity_type in {"person_name", "last_name", "first_name"}
-        and table.points < 2
-        and found.given_names < 0.3
+    nameless = found.distinct >= 8 and found.words > 1.5 and max(found.given_names, found.surnames) < 0.15
+    nameless |= _called(table.name) == "THING" and found.given_names < 0.6
+    if finding.entity_type in {"person_name", "last_name", "first_name"} and (
+        nameless or (not table.about_people and found.given_names < 0.3)
     ):
-        note = "a bare `name` in a table that speaks of no people"
+        note = "a bare `name` whose values are no people's" if nameless else "a bare `name` where nobody is spoken of"
         return replace(finding, entity_type="text", confidence=0.7, evidence=(*finding.evidence, note))
     return finding
 
 
 def _row_key(table: Table) -> list[Finding]:
-    """The row key of a table about people names a person, unless another column does."""
+    """The row key of a table about people names a person, unless its rows are of something that people have several of.
+
+    Rows are people where the table is called so, or has no other key of those it is about; they are not where that key
+    repeats, or where the table is called after a thing. What is unique everywhere is a second key of the same.
+    """
     settled = list(table.findings)
-    explicit = any(
-        finding.entity_type == "person_id" and finding.confidence >= DECIDED and not found.missing and not _by(name)
+    if not table.about_people:
+        return settled
+    keys = [
+        (name, found)
         for name, finding, found in zip(table.columns, table.findings, table.profiles, strict=True)
-    )
-    if explicit or not table.about_people:
+        if finding.entity_type == "person_id" and finding.confidence >= DECIDED and _subject_key(name, found)
+    ]
+    repeated = any(found.distinct_share < 0.95 for _, found in keys)
+    called = _called(table.name)
+    if called != "PERSON" and (repeated or called == "THING"):
         return settled
     for index, (name, found) in enumerate(zip(table.columns, table.profiles, strict=True)):
         finding = settled[index]
         key = " ".join(word for word in words(name) if len(word) > 1)
-        if finding.entity_type == "record_id" and key in _KEYS and found.distinct_share > 0.99:
+        unknown = finding.confidence < DECIDED and not keys
+        bare = key in _KEYS and (not keys or called == "PERSON" or key in _GLOBAL_KEYS)
+        if finding.entity_type == "record_id" and (bare or unknown) and found.distinct_share > 0.99:
             note = "the row key of a table about people"
             settled[index] = replace(
-                finding, entity_type="person_id", evidence=(*finding.evidence, note), rule="the row key of people"
+                finding,
+                entity_type="person_id",
+                confidence=max(finding.confidence, 0.6),
+                evidence=(*finding.evidence, note),
+                rule="the row key of people",
             )
     return settled
+
+
+_OTHERS = frozenset({
+    "manager", "supervisor", "owner", "doctor", "physician", "provider", "practitioner", "agent", "parent", "spouse",
+    "mother", "father", "guardian", "teacher", "cluster", "boss", "chef", "lead", "nurse", "partner", "medico", "arzt",
+    "medecin", "lekarz", "attending", "referring", "assignee", "handler", "sponsor", "vorgesetzter", "responsable",
+    "referrer", "recruiter", "advisor", "adviser", "author", "rep",
+})  # fmt: skip
+"""Nouns for people beside the one that a row is about."""
+
+
+def _subject_key(name: str, found: Profile) -> bool:
+    """Whether a key of persons is of those that the rows are about, rather than of their managers and doctors."""
+    return found.missing < 0.5 and not _by(name) and not _OTHERS & set(parts(name))
+
+
+def _called(name: str) -> str | None:
+    """Whether a table is called after a PERSON or a THING: `customer_orders` are orders, `usuarios_loja` are users."""
+    nouns = [word for word in parts(name) if kinds(word) & {"PERSON", "THING"} and word not in _PAPERS]
+    if not nouns:
+        return None
+    one = any(nouns[0] + ending in KINDS for ending in ("s", "n"))
+    chosen = nouns[-1] if one else nouns[0]
+    return "PERSON" if "PERSON" in kinds(chosen) else "THING"
+
+
+_PAPERS = frozenset(
+    {"account", "accounts", "profile", "profiles", "card", "cards", "record", "records", "list", "data"}
+)
+"""What is kept of people: a table of user accounts lists users."""
 
 
 def _by(name: str) -> bool:
@@ -189,8 +241,37 @@ _OF_A_PLACE = frozenset(
 def somebodys(table: Table, index: int) -> str | None:
     """Why what a column holds is nobody's; None where it is somebody's."""
     entity = table.findings[index].entity_type
-    if not table.about_people and entity in _THINGS_TOO:
+    if entity not in _THINGS_TOO:
+        return None
+    if not table.about_people:
         return "the table's other columns speak of no people"
-    if entity in PLACE_LIKE and _OF_A_PLACE & set(parts(table.columns[index])):
+    name = parts(table.columns[index])
+    if entity in PLACE_LIKE and _OF_A_PLACE & set(name):
         return "the name speaks of a thing's place"
+    if any("PERSON" in kinds(word) for word in name):
+        return None
+    if _of_places(table):
+        return "the table is of places or goods"
     return None
+
+
+def _of_places(table: Table) -> bool:
+    """Whether a table lists firms, places or goods, though people are named beside."""
+    if any(f.entity_type in _OF_A_PERSON and f.confidence >= DECIDED for f in table.findings):
+        return False
+    nouns = [word for word in parts(table.name) if kinds(word) & {"PERSON", "THING"}]
+    if (
+        nouns
+        and _called(table.name) == "THING"
+        and WORDS["place"] & {nouns[-1], nouns[-1].removesuffix("s"), *meanings_of(nouns[-1])}
+    ):
+        return True
+    return any(
+        finding.entity_type == "organization" and finding.confidence >= DECIDED and found.distinct_share > 0.95
+        for finding, found in zip(table.findings, table.profiles, strict=True)
+    )
+
+
+_OF_A_PERSON: frozenset[EntityType] = frozenset({
+    "date_of_birth", "national_id", "first_name", "last_name", "marital_status", "person_id", "salary", "diagnosis",
+})  # fmt: skip

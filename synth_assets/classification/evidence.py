@@ -11,6 +11,7 @@ from synth_assets.classification.headers import Reading, readings
 from synth_assets.classification.values import SUBTYPES, VALUE_TYPES, Profile
 from synth_assets.classification.vocabulary import DIRECT, OTHER, SENSITIVE, EntityType
 
+_NEAR = 0.6
 DECIDED = 0.5
 """Confidence from which on a verdict counts."""
 
@@ -41,17 +42,26 @@ def judge(name: str, found: Profile) -> Finding:
 def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
     """The first meaning of a name that the values do not contradict, together with what the values say."""
     by_value = _by_values(found)
+    meanings = _supported_first(meanings, by_value)
     contradicted: tuple[str, ...] = ()
     for place, reading in enumerate(meanings):
         others = meanings[place + 1 :]
         doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
-        if reason := _contradiction(reading.entity_type, found) or doubt:
+        if reason := _contradiction(reading.entity_type, found) or _misread(reading, found) or doubt:
             contradicted = (*contradicted, f"name says {reading.entity_type}, but {reason}")
             continue
         combined = _combine(_by_name(reading, found), by_value, found)
         return replace(combined, evidence=(*combined.evidence, *contradicted))
     plain = by_value or _plain(found)
     return replace(plain, evidence=(*contradicted, *plain.evidence) if not by_value else plain.evidence)
+
+
+def _supported_first(meanings: tuple[Reading, ...], by_value: Finding | None) -> tuple[Reading, ...]:
+    """Of meanings of nearly the same weight the one that strong values confirm comes first."""
+    if by_value is None or not by_value.strong or not meanings:
+        return meanings
+    near = [r for r in meanings if r.weight >= _NEAR * meanings[0].weight and r.entity_type == by_value.entity_type]
+    return (*near, *(reading for reading in meanings if reading not in near))
 
 
 def either(a: float, b: float) -> float:
@@ -73,13 +83,20 @@ def _by_name(reading: Reading, found: Profile) -> Finding:
     if entity in {"text", "free_text_pii"} and found.values:
         entity = _text_kind(entity, found)
     if entity == "name_title" and found.values and found.listed.get("honorific", 0.0) < 0.2 and found.words > 1.3:
-        entity = "occupation" if found.listed.get("job", 0.0) > 0.1 or found.words < 4 else "text"
+        works = found.distinct > 8 and max(found.listed.get("job", 0.0), found.listed.get("jobword", 0.0)) < 0.1
+        entity = "text" if works or found.words >= 4 else "occupation"
     return Finding(entity, confidence, evidence, "the column's name")
 
 
 def _a_person(confidence: float, evidence: tuple[str, ...], found: Profile) -> Finding:
     """A name that is only a noun for a person: a name or a key, whichever the values can be."""
-    if found.values >= 20 and found.distinct <= 12 and found.distinct_share < 0.2 and not found.numeric:
+    if found.listed.get("handle", 0.0) >= 0.4:
+        note = f"values: {found.listed['handle']:.0%} of {found.distinct} distinct are made like user names"
+        return Finding(
+            "username", either(confidence, 0.7), (*evidence, note), "a noun for people, values of user names"
+        )
+    named = max(found.given_names, found.surnames, found.shares["titled"]) >= 0.3
+    if found.values >= 20 and found.distinct <= 12 and found.distinct_share < 0.2 and not found.numeric and not named:
         note = f"values: {found.distinct} distinct of {found.values}, too few for people"
         return Finding("category", min(confidence, 0.6), (*evidence, note), "a noun for people, values of a category")
     if found.values and (found.numeric or found.shares["words"] < 0.5):
@@ -115,27 +132,68 @@ def _by_values(found: Profile) -> Finding | None:
             note = f"values: {share:.0%} of {found.values} match {pattern}"
             subtype = pattern if entity == "national_id" else None
             return Finding(entity, 0.97 * share, (note,), "the form of the values", subtype, strong=True)
-    return _numbers_by_values(found) or _lists_by_values(found) or _names_by_values(found) or _text_by_values(found)
+    return (
+        _numbers_by_values(found)
+        or _dates_by_values(found)
+        or _lists_by_values(found)
+        or _names_by_values(found)
+        or _text_by_values(found)
+    )
+
+
+_FORM = "the form of the values"
 
 
 def _numbers_by_values(found: Profile) -> Finding | None:
-    form = "the form of the values"
+    form = _FORM
     if found.share("iban") >= 0.6:
         valid = found.checks.get("iban", 0.0)
         note = f"values: {found.shares['iban']:.0%} look like an IBAN, {valid:.0%} of the distinct pass mod 97"
         return Finding("iban", 0.9 if valid >= 0.5 else 0.6, (note,), form, strong=True)
+    if told := _checked_by_values(found):
+        return told
     if found.share("card") >= 0.8 and found.checks.get("luhn", 0.0) >= 0.9 and found.distinct > 5:
         return Finding("credit_card", 0.9, ("values: 13 to 19 digits that pass Luhn",), form, strong=True)
     dials = found.share("phone", "dial")
+    if dials >= 0.1 and dials + found.shares["bare"] >= 0.9 and found.shares["date"] < 0.3:
+        dials = dials + found.shares["bare"]  # some are written with their signs, the rest are as long without
     if dials >= 0.7 and found.shares["date"] < 0.3 and found.distinct > 5 and found.shares["postcode"] < 0.5:
         note = f"values: {dials:.0%} look like a telephone number"
         return Finding("phone", 0.75, (note,), form, strong=True)
     if found.shares["postcode"] >= 0.8 and found.distinct > 5 and found.shares["date"] < 0.3:
         note = f"values: {found.shares['postcode']:.0%} have the form of a postcode"
         return Finding("postcode", 0.65, (note,), form, strong=True)
-    if found.shares["date"] > 0.9 and not found.numeric:
-        return Finding("date", 0.45, (f"values: {found.shares['date']:.0%} are dates",), form)
     return None
+
+
+_PROVEN = 15  # distinct values: each passes a checksum by chance once in ten times
+
+
+def _checked_by_values(found: Profile) -> Finding | None:
+    """Numbers that all pass one checksum are what it is for, however the column is called."""
+    passed = {name: share for name, share in found.checks.items() if name not in {"iban", "luhn"} and share >= 0.95}
+    if not passed or found.distinct < _PROVEN or found.shares["date"] > 0.9:
+        return None
+    name = max(passed, key=lambda check: (check not in SUBTYPES, passed[check]))
+    note = f"values: {passed[name]:.0%} of {found.distinct} distinct pass the checksum of {name}"
+    if name not in SUBTYPES:
+        return Finding("code", 0.8, (note,), "a checksum of goods or firms", strong=True)
+    return Finding("national_id", 0.9, (note,), "a checksum of persons", name, strong=True)
+
+
+_LIVED, _GROWN = 25, 2015  # years: people's births are spread over decades, and end before today's
+
+
+def _dates_by_values(found: Profile) -> Finding | None:
+    """Days or years; those that are spread as births are may be births, which the table decides."""
+    dated = found.shares["date"] > 0.9
+    if found.years is None or not (dated or found.shares["year"] > 0.95) or found.distinct < _LIVED:
+        return Finding("date", 0.45, (f"values: {found.shares['date']:.0%} are dates",), _FORM) if dated else None
+    first, last = found.years
+    if 1900 <= first <= last - _LIVED and last <= _GROWN:
+        note = f"values: {last - first} years between nearly all, none later than {last}, as of births"
+        return Finding("date_of_birth", 0.49, (note,), "dates that are spread as births are")
+    return Finding("date", 0.45, (f"values: {found.shares['date']:.0%} are dates",), _FORM) if dated else None
 
 
 _LISTED: tuple[tuple[str, EntityType, float, int], ...] = (
@@ -146,6 +204,12 @@ _LISTED: tuple[tuple[str, EntityType, float, int], ...] = (
     ("religion", "religion", 0.8, 3),
     ("race", "ethnicity", 0.8, 3),
     ("job", "occupation", 0.6, 8),
+    ("diagnosis", "diagnosis", 0.5, 3),
+    ("medicine", "medication", 0.5, 3),
+    ("orientation", "sensitive_other", 0.5, 3),
+    ("party", "sensitive_other", 0.5, 4),
+    ("tongue", "language", 0.8, 3),
+    ("schooling", "education", 0.6, 3),
 )
 
 
@@ -153,7 +217,8 @@ def _lists_by_values(found: Profile) -> Finding | None:
     if found.numeric:
         return None
     rule = "values that stand in a list"
-    if found.shares["gender"] > 0.95 and 2 <= found.distinct <= 6 and found.shares["flag"] < 0.9:
+    both = found.shares["men"] > 0.1 and found.shares["women"] > 0.1
+    if found.shares["gender"] > 0.95 and both and found.distinct <= 8 and found.shares["flag"] < 0.9:
         note = f"values: {found.shares['gender']:.0%} are words for a gender"
         return Finding("gender", 0.7, (note,), rule, strong=True)
     if found.shares["blood"] > 0.9 and found.distinct > 2:
@@ -172,6 +237,12 @@ def _names_by_values(found: Profile) -> Finding | None:
     if found.distinct < 5 or found.numeric:
         return None
     rule = "values that are common names"
+    if found.shares["titled"] >= 0.7 and max(found.given_names, found.surnames) >= 0.2:
+        note = f"values: {found.shares['titled']:.0%} are names with a title"
+        return Finding("person_name", 0.85, (note,), rule, strong=True)
+    if found.listed.get("handle", 0.0) >= 0.6 and found.words < 1.1:
+        note = f"values: {found.listed['handle']:.0%} of {found.distinct} distinct are made like user names"
+        return Finding("username", 0.7, (note,), rule, strong=True)
     note = f"values: {found.given_names:.0%} of {found.distinct} distinct hold a common given name"
     named = max(found.given_names, found.surnames)
     if found.shares["person"] >= 0.6 and found.given_names >= 0.3 and named >= 0.5:
@@ -213,6 +284,7 @@ def _plain(found: Profile) -> Finding:
 _LETTERS_NEEDED: frozenset[EntityType] = frozenset({
     "person_name", "first_name", "last_name", "middle_name", "street_address", "photo", "iban", "email",
 })  # fmt: skip
+_NO_NAMES: frozenset[EntityType] = frozenset({"occupation", "category", "code", "record_id", "flag", "education"})
 _MAY_BE_FLAGS: frozenset[EntityType] = frozenset({"person_id", "free_text_pii"})
 _NO_FLAGS: frozenset[EntityType] = (DIRECT - _MAY_BE_FLAGS) | {
     "date_of_birth", "postcode", "salary", "password", "card_expiry", "card_cvv", "city", "region", "person_date",
@@ -244,6 +316,17 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
     return _contradiction_of_facts(entity, found)
 
 
+def _misread(reading: Reading, found: Profile) -> str | None:
+    """Why values cannot be what a phrase usually means."""
+    if found.high is None or found.values < 3:
+        return None
+    if reading.entity_type in {"date", "person_date"} and found.high < 1000 and "year" in reading.phrase:
+        return "the numbers are too small for years" if found.high > 12 or found.low == 0 else None
+    if reading.entity_type in {"latitude", "longitude"} and max(abs(found.high), abs(found.low or 0.0)) > 180:
+        return "the numbers are no degrees"
+    return None
+
+
 def _doubt(entity: EntityType, found: Profile) -> str | None:
     """Why another meaning of the same weight is more likely."""
     few = found.values >= 20 and found.distinct <= 6 and not found.numeric
@@ -256,6 +339,8 @@ def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
     low, high = found.low, found.high
     if entity == "age" and low is not None and high is not None and not -2 <= low <= high <= 9999:
         return "numbers are no ages"
+    if entity in {"person_name", "first_name", "last_name"} and found.shares["digits"] > 0.5:
+        return "values are numbers"
     if entity in {"latitude", "longitude"} and low is None:
         return "values are no numbers"
     if entity in {"gender", "marital_status", "religion"} and found.distinct > 40 and found.distinct_share > 0.1:
@@ -288,6 +373,7 @@ def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Find
     name_is_weak = by_name.confidence < by_value.confidence
     harmless = by_name.entity_type in OTHER and by_value.entity_type in DIRECT | SENSITIVE
     certain = by_value.entity_type in {"email", "ip_address", "mac_address"} and by_name.entity_type not in DIRECT
+    certain |= by_value.entity_type == "person_name" and by_name.entity_type in _NO_NAMES and found.given_names > 0.6
     if certain or (name_is_weak and (harmless or by_name.confidence < DECIDED)):
         return replace(by_value, evidence=(*by_value.evidence, *by_name.evidence))
     return by_name

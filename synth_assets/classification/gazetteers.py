@@ -6,44 +6,36 @@ What belongs here: the lists. What does not: how much they prove.
 from __future__ import annotations
 
 import importlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
+import yaml
+
 _LANGUAGES = (
-    "de_DE",
-    "en_GB",
-    "en_US",
-    "es_ES",
-    "es_MX",
-    "fr_FR",
-    "it_IT",
-    "nl_NL",
-    "pl_PL",
-    "pt_BR",
-    "pt_PT",
-    "ja_JP",
+    "de_DE", "de_AT", "de_CH", "en_GB", "en_US", "en_IE", "en_IN", "en_NZ", "es_ES", "es_MX", "es_AR", "es_CO", "es_CL",
+    "fr_FR", "fr_CH", "fr_CA", "it_IT", "nl_NL", "nl_BE", "pl_PL", "pt_BR", "pt_PT", "ja_JP", "cs_CZ", "da_DK", "fi_FI",
+    "hr_HR", "hu_HU", "id_ID", "ko_KR", "lt_LT", "lv_LV", "no_NO", "ro_RO", "ru_RU", "sk_SK", "sl_SI", "sv_SE", "tr_TR",
+    "uk_UA", "vi_VN", "zh_CN",
+)  # fmt: skip
+WORDS: dict[str, frozenset[str]] = {
+    name: frozenset(text.split())
+    for name, text in yaml.safe_load(
+        files("synth_assets.classification").joinpath("gazetteers.yaml").read_text("utf-8")
+    ).items()
+}
+"""The short lists, of ``gazetteers.yaml``."""
+_MEDICAL = re.compile(
+    r"[a-z]{3,}(itis|osis|emia|aemia|carcinoma|pathy|algia|plegia|uria|sclerosis|arthrosis)", re.IGNORECASE
 )
-_MARITAL = """
-    single married divorced widowed widow widower separated never-married domestic partnership civil union unmarried
-    ledig verheiratet geschieden verwitwet lebenspartnerschaft célibataire celibataire marié marie divorcé divorce veuf
-    pacsé soltero soltera casado casada divorciado divorciada viudo viuda solteiro solteira viúvo viúva celibe nubile
-    coniugato coniugata divorziato vedovo ongehuwd gehuwd gescheiden weduwe kawaler panna żonaty zamężna rozwiedziony
-    rozwiedziona wdowiec wdowa wolny wolna
-"""
-_HONORIFICS = """
-    mr mrs ms miss mx dr prof sir lady rev hon herr frau fräulein m mme mlle monsieur madame sr sra srta don doña
-    dhr mevr mw pan pani sig sig.ra signora dott ing jr iii ii phd md dds
-"""
-_RELIGIONS = """
-    christian catholic protestant muslim islam hindu hinduism buddhist buddhism jewish judaism sikh atheist agnostic
-    orthodox evangelical lutheran baptist methodist mormon jain christianity katholisch evangelisch rk ev musulman
-    catholique católico musulmán católica cattolico
-"""
-_RACES = """
-    white black asian hispanic latino caucasian african-american indian native american pacific islander multiracial
-    mixed branca preta parda amarela indígena mestizo mestiza
-"""
+_MEDICINAL = re.compile(
+    r"[a-z]{3,}(cillin|cilline|mycin|pril|sartan|olol|statin|statine|prazole|prazol|azole|dipine|formin|oxetine"
+    r"|triptyline|zepam|zolam|parin|xaban|gliptin|floxacin|cycline|mab|tinib|setron|profen|lukast|thiazide|vir)e?",
+    re.IGNORECASE,
+)
 
 
 @cache
@@ -59,11 +51,12 @@ def gazetteers() -> dict[str, frozenset[str]]:
             ("states", "states_abbr", "regions", "estados", "prefectures", "provinces", "departments", "counties"),
         ),
         "job": _collect("job", ("jobs",), shortest=3),
-        "marital": frozenset(_MARITAL.split()),
-        "honorific": frozenset(_HONORIFICS.split()),
-        "religion": frozenset(_RELIGIONS.split()),
-        "race": frozenset(_RACES.split()),
+        **{name: WORDS[name] for name in ("marital", "honorific", "religion", "race")},
     }
+
+
+_SPOKEN = ("diagnosis", "medicine", "orientation", "party", "tongue", "schooling")
+"""Lists of which one word in a text is enough."""
 
 
 def _collect(provider: str, attributes: Sequence[str], shortest: int = 2) -> frozenset[str]:
@@ -74,7 +67,8 @@ def _collect(provider: str, attributes: Sequence[str], shortest: int = 2) -> fro
         except ModuleNotFoundError:
             continue
         for attribute in attributes:
-            found.update(_texts(getattr(module.Provider, attribute, ())))
+            words = getattr(module.Provider, attribute, ())
+            found.update(_texts(words) if isinstance(words, Iterable) else ())
     return frozenset(text for text in found if len(text) >= shortest)
 
 
@@ -104,8 +98,34 @@ def shares(texts: Sequence[str]) -> dict[str, float]:
         name: sum(text in words or text.rstrip(".") in words for text in lowered) / len(texts)
         for name, words in lists.items()
     }
-    tokens = [text.replace(",", " ").split() or [""] for text in lowered]
+    tokens = [re.split(r"[\s,;/()]+", text.strip(" ,;/()")) for text in lowered]
     given, surname = lists["given"], lists["surname"]
     found["given"] = sum(t[0] in given or (len(t) > 1 and t[-1] in given) for t in tokens) / len(texts)
     found["surname"] = sum(t[-1] in surname or (len(t) > 1 and t[0] in surname) for t in tokens) / len(texts)
+    for name in _SPOKEN:
+        found[name] = sum(not WORDS[name].isdisjoint(t) for t in tokens) / len(texts)
+    for name, ending in (("diagnosis", _MEDICAL), ("medicine", _MEDICINAL)):
+        also = sum(any(ending.fullmatch(word) for word in t) for t in tokens) / len(texts)
+        found[name] = min(1.0, found[name] + also)
+    heads = _job_words()
+    found["jobword"] = sum(not heads.isdisjoint((t[0], t[-1])) for t in tokens) / len(texts)
+    found["handle"] = sum(_is_handle(text, given, surname) for text in lowered) / len(texts)
     return found
+
+
+@cache
+def _job_words() -> frozenset[str]:
+    """Words that begin or end several occupations: engineer, manager, nurse."""
+    ends = Counter(word for job in gazetteers()["job"] for word in {job.split()[0], job.split()[-1].split("/")[0]})
+    return frozenset(word for word, count in ends.items() if count >= 3 and len(word) > 4)
+
+
+def _is_handle(text: str, given: frozenset[str], surname: frozenset[str]) -> bool:
+    """Whether a text is made like a user name: `jsmith`, `smithj`, `j.smith2`, and is no name itself."""
+    word = text.rstrip("0123456789")
+    if " " in word or len(word) < 4 or word in surname or word in given:
+        return False
+    if "." in word or "_" in word:
+        first, _, last = word.replace("_", ".").partition(".")
+        return last in surname or last in given or (first in surname and len(last) <= 2)
+    return any(len(rest) > 3 and rest in surname for rest in (word[1:], word[:-1], word[2:]))

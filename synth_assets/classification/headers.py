@@ -19,6 +19,16 @@ from synth_assets.classification.vocabulary import DIRECT, QUASI, SENSITIVE, Ent
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _FOLDS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "æ": "ae", "œ": "oe"})
+_HIRAGANA = re.compile(r"[ぁ-ゟ]+")
+_MARKED = re.compile(r"[a-z]{1,3}(?=[A-Z])")
+_SOLO = frozenset({
+    "first", "last", "given", "middle", "family", "second", "title", "name", "native", "origin", "account", "plate",
+    "photo", "signature", "login", "handle", "alias", "building", "house", "street", "work", "gang", "initials",
+    "relationship", "partner", "church", "party", "union", "sentence", "note", "notes", "place", "area",
+    "token", "pin", "secret", "comp", "birth", "school", "insurance",
+})  # fmt: skip
+"""Words that mean something by themselves and often something else beside others: a last scan is no last name."""
+_NEARLY_ALL, _SOLO_WEIGHT = 0.75, 0.6
 _FILLER_WEIGHT = 0.25
 _PERSON_WEIGHT = 0.4
 _DIGIT_WEIGHT = 0.1
@@ -30,8 +40,17 @@ _ABOUT = frozenset(
     {"type", "flag", "verified", "status", "count", "promotion", "kind", "category", "preference", "consent", "optin"}
     | {"provider", "length", "valid", "confirmed", "domain", "score", "attempts", "rating", "bounced", "format", "yn"}
 )
+_OF_MANY = frozenset({"median", "capita", "andel", "anteil", "mediana", "mediane", "medel"})
+"""Words for what an area or a group has together: nobody's age is a median."""
 _LINKS = ("", "s", "n", "en", "es", "er", "e", "i", "o")
-_ENDINGS = frozenset({"id", "nr", "no", "dt", "nm", "cd", "yn", "ip"})
+_ENDINGS = frozenset({"id", "nr", "no", "dt", "nm", "cd", "yn", "ip", "yr", "tm", "dtc"})
+_SHORT = frozenset({
+    "geb", "dat", "str", "typ", "bic", "vat", "ean", "sku", "cvv", "vin", "url", "mac", "plz", "ort", "nom", "sex",
+    "tel", "fax", "zip", "dob", "cod", "cpf", "cep", "fec", "nac", "nat", "dni", "ddn", "ini", "fin", "adr", "num",
+    "kod", "pat", "cli", "emp", "usr", "prod", "inc", "tot", "vor", "tlf", "rue", "dep", "lid", "mob", "per", "kto",
+    "ktr", "via", "cap", "raz", "ing", "mat", "key", "ref",
+})  # fmt: skip
+"""Words of three letters that others are glued to; more of them would be found in any long word."""
 _HEADS = (
     "datum", "date", "dat", "passwort", "password", "nummer", "number", "telefon", "adresse", "preis", "betrag",
     "kosten", "anzahl", "status", "gehalt", "kennung", "beginn", "ende", "bezeichnung", "menge",
@@ -53,13 +72,16 @@ class Reading:
     phrase: str
 
 
+_GENDERED = re.compile(r"(?<=[^\W\d_]{3})[/(*:·]-?(in|innen|e|a|o|r|en|euse|rice|trice)\)?(?![^\W\d_])", re.IGNORECASE)
+
+
 def words(header: str) -> tuple[str, ...]:
     """The words of a column's name in lower case and without accents.
 
-    >>> words("NationalIDNumber"), words("Straße_Nr"), words("płeć klienta")
-    (('national', 'id', 'number'), ('strasse', 'nr'), ('plec', 'klienta'))
+    >>> words("NationalIDNumber"), words("Straße_Nr"), words("Leser/in")
+    (('national', 'id', 'number'), ('strasse', 'nr'), ('leser',))
     """
-    return tuple(word.lower() for word in _WORD.findall(_fold(header)))
+    return tuple(word.lower() for word in _WORD.findall(_fold(_GENDERED.sub("", header))))
 
 
 def _fold(text: str) -> str:
@@ -77,12 +99,25 @@ def parts(header: str) -> tuple[str, ...]:
 
 
 _KIND_NAMES = {"person": "PERSON", "thing": "THING", "event": "EVENT"}
-_FORMS: dict[str, frozenset[str]] = {
-    _fold(word): MEANINGS.get(word, frozenset()).union(
-        KINDS.get(word, ()), *(KINDS.get(meaning, ()) for meaning in MEANINGS.get(word, ()))
-    )
-    for word in MEANINGS.keys() | KINDS.keys()
-}
+_SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+
+
+def _spellings(word: str) -> set[str]:
+    """How a word is written without accents: `månad` as `manad` or `maanad`."""
+    return {_fold(word), _fold(word.translate(_SPELT))}
+
+
+def _forms_of_all() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for word in MEANINGS.keys() | KINDS.keys():
+        meanings = MEANINGS.get(word, frozenset())
+        forms = meanings.union(KINDS.get(word, ()), *(KINDS.get(meaning, ()) for meaning in meanings))
+        for spelt in _spellings(word):
+            found[spelt] = found.get(spelt, frozenset()) | forms
+    return found
+
+
+_FORMS = _forms_of_all()
 PHRASES: dict[tuple[str, ...], EntityType] = {
     tuple(_KIND_NAMES.get(word, word) if word in capitals else word for word in words(text)): entity
     for text, entity in _TEXTS.items()
@@ -99,7 +134,25 @@ def _cut(word: str) -> tuple[str, ...]:
     """A word that nobody knows as known ones, where it can be cut into such without a rest."""
     if word in _KNOWN or word in FILLERS or word in _WHOLE or word.isdigit():
         return (word,)
+    if not word.isascii() and (found := _segments(word)):
+        return found
     return _pieces(word, 4) or _head(word) or (word,)
+
+
+def _segments(word: str) -> tuple[str, ...] | None:
+    """A word of a script without spaces as the longest known words in it; what lies between stays as it is."""
+    found, rest, place = [], "", 0
+    while place < len(word):
+        length = next((n for n in range(len(word) - place, 0, -1) if word[place : place + n] in _KNOWN), 0)
+        if length and rest:
+            found.append(rest)
+            rest = ""
+        if length:
+            found.append(word[place : place + length])
+        else:
+            rest += word[place]
+        place += length or 1
+    return (*found, rest) if rest and found else tuple(found) or None
 
 
 def _head(word: str) -> tuple[str, ...] | None:
@@ -113,13 +166,13 @@ def _head(word: str) -> tuple[str, ...] | None:
 
 def _pieces(word: str, most: int) -> tuple[str, ...] | None:
     smallest = 3 if word.isascii() else 1
-    if word in _KNOWN and len(word) >= smallest:
+    if word in _KNOWN and _whole_enough(word):
         return (word,)
     if most == 1:
         return None
     for length in range(len(word) - 1, smallest - 1, -1):
         head, rest = word[:length], word[length:]
-        if head not in _KNOWN:
+        if head not in _KNOWN or not _whole_enough(head):
             continue
         if rest in _ENDINGS:
             return (head, rest)
@@ -127,6 +180,10 @@ def _pieces(word: str, most: int) -> tuple[str, ...] | None:
             if rest.startswith(link) and (tail := _pieces(rest[len(link) :], most - 1)) and _long(head, *tail):
                 return (head, *tail)
     return None
+
+
+def _whole_enough(piece: str) -> bool:
+    return not piece.isascii() or len(piece) > 3 or piece in _SHORT
 
 
 def _long(*pieces: str) -> bool:
@@ -139,7 +196,7 @@ def _long(*pieces: str) -> bool:
 
 
 @cache
-def _forms(word: str) -> frozenset[str]:
+def meanings_of(word: str) -> frozenset[str]:
     """What a word may be read as: itself, its singular, its English meanings, its kind."""
     found = {word, *_FORMS.get(word, ())}
     if len(word) > 3 and word.endswith("s"):
@@ -167,11 +224,12 @@ class _Word:
     weight: float
 
 
-def _words_of(header_parts: Sequence[str]) -> list[_Word]:
-    """The words of a name with their forms; a meaning of two words stands for two."""
+def _words_of(header_parts: Sequence[str], marked: bool) -> list[_Word]:
+    """The words of a name with their forms; a meaning of two words stands for two; ``marked`` by its type in front."""
     found = []
     for index, part in enumerate(header_parts):
-        forms = _forms(part)
+        mark = marked and index == 0 and part in PREFIXES
+        forms = frozenset({part}) if mark else meanings_of(part)
         double = next((form for form in sorted(forms) if " " in form), None)
         weight = _weight(part, forms, first=index == 0 and len(header_parts) > 1)
         if double is None:
@@ -187,7 +245,7 @@ def _weight(word: str, forms: frozenset[str], first: bool) -> float:
         return _DIGIT_WEIGHT
     if (len(word) == 1 and word.isascii()) or (first and word in PREFIXES):
         return _DIGIT_WEIGHT
-    if word in FILLERS or forms & FILLERS:
+    if word in FILLERS or forms & FILLERS or _HIRAGANA.fullmatch(word):
         return _FILLER_WEIGHT
     return _PERSON_WEIGHT if "PERSON" in forms else 1.0
 
@@ -201,7 +259,8 @@ def readings(header: str) -> tuple[Reading, ...]:
     qualifies an identifier (``has_email``, ``PhoneNumberType``) does not hold one.
     """
     raw = parts(header)
-    found = _words_of(raw)
+    marked = bool(_MARKED.match(header)) and raw[0] in PREFIXES | _COUNTING
+    found = _words_of(raw, marked)
     total = sum(word.weight for word in found)
     best: dict[EntityType, tuple[float, bool, int, int, int, str]] = {}
     for phrase in _candidates(form for word in found for form in word.forms):
@@ -209,9 +268,11 @@ def readings(header: str) -> tuple[Reading, ...]:
         if used is None:
             continue
         covered = sum(found[place].weight for place in used) / total
-        entity = _qualified(PHRASES[phrase], raw, phrase)
+        entity = _qualified(PHRASES[phrase], raw[marked:], phrase)
         literal = sum(word in raw for word in phrase) - sum(word.isupper() for word in phrase)
         personal = entity in QUASI or entity in SENSITIVE
+        if len(phrase) == 1 and phrase[0] in _SOLO and covered < _NEARLY_ALL:
+            covered *= _SOLO_WEIGHT
         key = (round(covered, 4), personal, len(phrase), literal, max(used), " ".join(phrase))
         best[entity] = max(best.get(entity, (0.0, False, 0, 0, 0, "")), key)
     if key_of := _key_of(raw):
@@ -220,15 +281,24 @@ def readings(header: str) -> tuple[Reading, ...]:
     return tuple(Reading(entity, min(key[0], 1.0), key[-1]) for entity, key in ranked)
 
 
+_CODED: frozenset[EntityType] = frozenset({"gender", "marital_status", "ethnicity", "religion", "age"})
+"""What a few codes stand for: ``gender_id`` is a gender."""
+
+
 def _key_of(raw: Sequence[str]) -> EntityType | None:
     """Whose key a name with an `id` in it is, by the noun that stands nearest before it, or after a leading `id`."""
-    places = [place for place, word in enumerate(raw) if "id" in _forms(word)]
+    places = [place for place, word in enumerate(raw) if "id" in meanings_of(word)]
     if not places or len(raw) < 2:
         return None
     before = [*reversed(raw[: places[-1]])] or raw[1:]
     nearest = next((found for word in before if (found := kinds(word) & {"PERSON", "THING"})), None)
     if nearest is None:
-        return "record_id" if raw[-1] == "id" and before[0] in _KNOWN and len(before[0]) > 3 else None
+        named = raw[-1] == "id" and before[0] in _KNOWN and len(before[0]) > 3
+        return (
+            "record_id"
+            if named and not any(PHRASES.get((form,)) in _CODED for form in meanings_of(before[0]))
+            else None
+        )
     return "person_id" if "PERSON" in nearest else "record_id"
 
 
@@ -249,9 +319,11 @@ def _places(phrase: tuple[str, ...], found: Sequence[_Word]) -> list[int] | None
 
 def _qualified(entity: EntityType, raw: Sequence[str], phrase: tuple[str, ...]) -> EntityType:
     """An identifier that the rest of the name merely counts or qualifies is none."""
+    if _OF_MANY & set(raw) and (entity in QUASI or entity == "salary"):
+        return "measure"
     if entity not in DIRECT or entity == "person_id" or len(raw) <= 1:
         return entity
-    if raw[0] in _COUNTING and raw[0] not in phrase and not _forms(raw[0]) & set(phrase):
+    if raw[0] in _COUNTING and raw[0] not in phrase and not meanings_of(raw[0]) & set(phrase):
         return "flag"
     about = raw[-1] in _ABOUT and raw[-1] not in phrase
     return "category" if about else entity

@@ -16,6 +16,7 @@ from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
 from synth_assets.anonymity import Anonymization, Attackers, Risk, measure_risk
 from synth_assets.deidentification import TreatedColumn
+from synth_assets.earlier import tell_company
 from synth_assets.errors import SourceError, sealed
 from synth_assets.evaluation import (
     FALSE_ALARM,
@@ -97,9 +98,10 @@ def _certify(
         "guarantee": product.guarantee.replace("_", " "),
         "treatments": "; ".join(f"{column.name}: {column.treatment.describe()}" for column in policy),
     }
-    made = get_meta(con, "staged")["made"]
+    stored = get_meta(con, "staged")
+    made = stored["made"]
     if product.anonymize is not None:
-        facts |= Anonymization.model_validate(made).story
+        facts |= {**Anonymization.model_validate(made).story, "earlier tables": tell_company(stored["beside"])}
     combinations = made.get("combinations")
     if combinations is not None:
         verdict, *documents = _evaluate_each(con, product, policy, facts, combinations, int(digest[:8], 16))

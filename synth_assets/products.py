@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from synth_assets.anonymity import AnonymizedColumn, anonymize, like_withheld, withhold_rare
+from synth_assets.anonymity import AnonymizedColumn, Earlier, anonymize, like_withheld, withhold_rare
 from synth_assets.deidentification import (
     KNOWN_GENDER,
     KNOWN_SHIFT,
@@ -41,19 +41,25 @@ if TYPE_CHECKING:
 
 
 def make_table(
-    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn], salt: bytes
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    product: Product,
+    policy: list[TreatedColumn],
+    salt: bytes,
+    earlier: Earlier | None = None,
 ) -> dict[str, Any]:
     """Make ``out.data`` of the treated rows in ``d.data``, and return what the method says of it.
 
     ``con`` has the consumer's keys for fakes, pseudonyms and randomized answers, which have been charged for.
-    ``salt`` is what the noise of ``diffix`` sticks to.
+    ``salt`` is what the noise of ``diffix`` sticks to. A k-anonymous table is made beside ``earlier`` ones, and
+    ``out.members`` says who is in which of its classes.
     """
     if product.synthesizer is not None:
         return _synthesize(con, source, product, policy, salt)
     if product.statistics is not None:
         return _tell(con, source, product.statistics, policy)
     if product.anonymize is not None:
-        return _anonymize(con, source, product, policy)
+        return _anonymize(con, source, product, policy, earlier)
     return _take_rows(con, product, policy)
 
 
@@ -273,7 +279,11 @@ def _storable(kind: str) -> str:
 
 
 def _anonymize(
-    con: duckdb.DuckDBPyConnection, source: Source, product: Product, policy: list[TreatedColumn]
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    product: Product,
+    policy: list[TreatedColumn],
+    earlier: Earlier | None,
 ) -> dict[str, Any]:
     if product.anonymize is None:
         raise SourceError(f"product {product.name} has no `anonymize`")
@@ -290,7 +300,7 @@ def _anonymize(
     fitted = fitted_rows([*(column.name for column in policy), "__unit"], alias=alias)
     rows = withhold_rare(con, fitted, columns, product.anonymize.least)
     people = None if product.anonymize.population is None else population_rows(con, policy)
-    result = anonymize(con, rows, columns, product.anonymize, "out.data", people)
+    result = anonymize(con, rows, columns, product.anonymize, "out.data", people, earlier, "out.members")
     return result.model_dump(mode="json")
 
 

@@ -20,6 +20,7 @@ from synth_assets import __version__
 from synth_assets.anonymity import Anonymization, Anonymize
 from synth_assets.certification import find_certificate
 from synth_assets.deidentification import Randomize, TreatedColumn, answers, response
+from synth_assets.earlier import require_company
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
 from synth_assets.release import RELATION, attach_staged, invents, require_current
@@ -54,6 +55,7 @@ def publish_product(platform: Platform, consumer: Consumer, product: Product) ->
             _refuse_links(folder)
             unchanged = _is_published(platform, con, folder, name, product, meta["digest"])
             if not unchanged:
+                require_company(platform, con, consumer, product, meta)
                 card = data_card(platform, consumer, product, policy, meta, columns, rows)
                 _write(platform, con, consumer, product, meta["digest"], card)
                 platform.ledger.record_publication(name, release_id, meta["digest"], platform.now())

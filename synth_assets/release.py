@@ -7,6 +7,7 @@ as released (the process died in between) is taken up, not paid again; any other
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ from synth_assets import __version__
 from synth_assets.accounting import Event
 from synth_assets.anonymity import nothing_to_generalize
 from synth_assets.deidentification import Randomize, TreatedColumn, answer_identity
+from synth_assets.earlier import MEMBERS, find_company, identify_rows
 from synth_assets.errors import BudgetExceeded, PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
@@ -49,9 +51,14 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
             charged = product.cost()
             with platform.warehouse.lock(f"answers/{consumer.name}/{source.name}"):
                 _charge_answers(platform, consumer, product, policy, facts["answers"])
-            charge_id = _charge(platform, consumer, product, policy, release_id)
-            digest = _make(platform, consumer, product, policy, release_id, charge_id)
-            platform.ledger.complete(charge_id, digest, release_id=release_id)
+            make = _make_charged
+            turn: AbstractContextManager[None] = nullcontext()
+            if product.anonymize is not None:  # such tables are made one after the other, each beside the last
+                make, turn = _make_beside, platform.warehouse.lock(f"company/{consumer.name}/{source.name}")
+            with turn:
+                charge_id, digest = make(platform, consumer, product, policy, release_id)
+                platform.ledger.complete(charge_id, digest, release_id=release_id)
+                _point(platform, name, release_id)
         _point(platform, name, release_id)
     return _describe(platform, name, source, product, policy, release_id, charged, cached)
 
@@ -311,26 +318,44 @@ def _event(source: Source, product: Product, policy: list[TreatedColumn]) -> Eve
     return Event(mechanism=product.method, epsilon=epsilon, delta=delta, unit=unit, sensitivity=rows, columns=columns)
 
 
-def _make(
-    platform: Platform,
-    consumer: Consumer,
-    product: Product,
-    policy: list[TreatedColumn],
-    release_id: str,
-    charge_id: int,
-) -> str:
-    """Write the release's table and return its digest."""
+def _make_charged(
+    platform: Platform, consumer: Consumer, product: Product, policy: list[TreatedColumn], release_id: str
+) -> tuple[int, str]:
+    """Charge, then write the release's table; returns the charge and the table's digest."""
     source = platform.spec.source(product.source)
+    charge_id = _charge(platform, consumer, product, policy, release_id)
     with platform.warehouse.write(release_key(f"{consumer.name}/{product.name}", release_id)) as con:
+        platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        lend_keys(platform, con, consumer)
+        made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
+        digest = table_digest(con, "out.data")
+        put_meta(con, {"release_id": release_id, "charge_id": charge_id, "digest": digest, "made": made})
+    return charge_id, digest
+
+
+def _make_beside(
+    platform: Platform, consumer: Consumer, product: Product, policy: list[TreatedColumn], release_id: str
+) -> tuple[int, str]:
+    """Write a k-anonymous table beside those that the consumer has, and note it once it is made, before it is kept.
+
+    It has no budget that a look would have to be charged to, and what cannot be made is refused and not counted.
+    """
+    source = platform.spec.source(product.source)
+    key = release_key(f"{consumer.name}/{product.name}", release_id)
+    with platform.warehouse.write(key) as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
         if product.anonymize is not None and product.anonymize.population is not None:
             platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
         lend_keys(platform, con, consumer)
-        made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
+        rows = identify_rows(source, get_meta(con, "d"))
+        company = find_company(platform, con, consumer, product, (release_id, rows))
+        beside = company.earlier if product.anonymize is not None and product.anonymize.k else None
+        made = make_table(con, source, product, policy, b"", beside)
+        facts = {"rows": rows, "beside": company.measure(con, f"out.{MEMBERS}", source), "made": made}
         digest = table_digest(con, "out.data")
-        facts = {"release_id": release_id, "charge_id": charge_id, "digest": digest, "made": made}
-        put_meta(con, facts)
-    return digest
+        charge_id = _charge(platform, consumer, product, policy, release_id)
+        put_meta(con, {"release_id": release_id, "charge_id": charge_id, "digest": digest, **facts})
+    return charge_id, digest
 
 
 def _check_declarations(platform: Platform, source: Source, product: Product, policy: list[TreatedColumn]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from resources.environment import open_ledger, open_warehouse
 from synth_assets.certification import evaluate_product
-from synth_assets.errors import AnonymityUnreachable, SourceError
+from synth_assets.errors import AnonymityUnreachable, PublicationRefused, SourceError
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.publication import publish_product
 from synth_assets.release import attach_staged, current_release, stage_product
@@ -123,3 +123,68 @@ def test_what_is_impossible_writes_and_notes_nothing(tmp_path: Path) -> None:
     with pytest.raises(AnonymityUnreachable, match=r"the table has \d+ units; the largest k is \d+; ask for less"):
         stage_product(platform, consumer, product)
     assert not list((platform.warehouse.restricted / "staged").rglob("*.duckdb"))
+    assert platform.ledger.heuristic_tables("people") == 0
+
+
+BESIDE = f"""\
+consumers:
+  - name: team
+    products:
+      - {{name: towns, source: people, columns: [town, age], anonymize: {{k: 5}}, {ACCEPT}}}
+      - {{name: sexes, source: people, columns: [sex, age], anonymize: {{k: 5}}, {ACCEPT}}}
+  - name: others
+    products:
+      - {{name: sexes, source: people, columns: [sex, age], anonymize: {{k: 5}}, {ACCEPT}}}
+"""
+
+
+def staged(platform: Platform, name: str) -> dict[str, Any]:
+    consumer, product = platform.spec.product(name)
+    stage_product(platform, consumer, product)
+    with platform.warehouse.connect() as con:
+        return attach_staged(platform, con, name, current_release(platform.warehouse, name))
+
+
+def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path) -> None:
+    platform = prepare(tmp_path, BESIDE)
+    free = staged(platform, "others/sexes")
+    publish(platform, "team/towns")
+    beside = staged(platform, "team/sexes")
+    # another consumer gets finer ages by itself than this one beside its ages by town
+    assert (free["beside"]["same"], beside["beside"]["same"]) == (0, 1)
+    assert beside["beside"]["least"] >= 5
+    assert beside["made"]["loss"] > free["made"]["loss"]
+    assert not beside["made"]["optimal"]
+    publish(platform, "team/sexes")
+    told = report(platform, "team/sexes")["facts"]["earlier tables"]
+    assert told.startswith("1 of the same rows: each unit is among at least")
+
+
+def test_a_table_that_others_overtook_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform = prepare(tmp_path, BESIDE)
+    consumer, product = platform.spec.product("team/sexes")
+    with monkeypatch.context() as blind:  # as if it had been staged before the other one was there
+        blind.setattr(platform.ledger, "charges", lambda source: [])
+        stage_product(platform, consumer, product)
+    evaluate_product(platform, consumer, product)
+    (platform.warehouse.restricted / "staged/team/sexes/current.sealed").rename(tmp_path / "aside")
+    publish(platform, "team/towns")
+    (tmp_path / "aside").rename(platform.warehouse.restricted / "staged/team/sexes/current.sealed")
+    with pytest.raises(PublicationRefused, match=r"some units would be known to be among [1-4], not 5"):
+        publish_product(platform, consumer, product)
+
+
+def test_another_snapshot_is_told_beside_the_one_before(tmp_path: Path) -> None:
+    platform = prepare(tmp_path, BESIDE)
+    publish(platform, "team/towns")
+    lines = (tmp_path / "people.csv").read_text().splitlines()
+    (tmp_path / "people.csv").write_text(
+        "\n".join([lines[0], *lines[41:], "P99999,New Person,Male,40,North,9000"]) + "\n"
+    )
+    ingest_source(platform, "people")
+    classify_source(platform, "people")
+    deidentify_source(platform, "people")
+    ((asset, seen),) = staged(platform, "team/towns")["beside"]["others"].items()
+    assert asset.startswith("team/towns of ")
+    assert 20 <= seen["left"] <= 40  # of the first forty, those that are not in the control sample
+    assert seen["came"] in (0, 1)

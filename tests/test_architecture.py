@@ -19,7 +19,7 @@ LAYERS = [
     {"accounting", "mechanisms", "domain"},
     {"ingestion", "classification", "deidentification", "anonymity", "diffix", "synthesis", "statistics", "evaluation"},
     {"spec", "loading", "messages"},
-    {"pipeline", "products", "release", "certification", "publication", "planning", "starter", "summary", "demo"},
+    {"pipeline", "earlier", "products", "release", "certification", "publication", "planning", "starter", "summary", "demo"},
     {"resources"},
     {"assets", "automation", "definitions", "execution", "cli", "__main__"},
 ]

@@ -213,6 +213,12 @@ class Ledger:
             entry = latest(con, "e.kind = 'publication' AND e.subject = ?", (product,))
         return Publication(product, at=entry.at, **entry.facts()) if entry else None
 
+    def was_published(self, product: str, release_id: str) -> bool:
+        """Whether this release of a product was ever given to its consumer."""
+        where = "e.kind = 'publication' AND e.subject = ? AND json_extract(e.body, '$.release_id') = ?"
+        with connect(self.path) as con:
+            return latest(con, where, (product, release_id)) is not None
+
     def record_snapshot(
         self, source: str, snapshot_id: str, policy_digest: str, columns_json: str, at: str, run_id: str = ""
     ) -> None:

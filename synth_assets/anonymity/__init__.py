@@ -14,18 +14,22 @@ from synth_assets.anonymity.model import (
 )
 from synth_assets.anonymity.rare import like_withheld, nothing_to_generalize, withhold_rare
 from synth_assets.anonymity.risk import Attackers, Risk, measure_risk
+from synth_assets.anonymity.together import Earlier, exposed, smallest
 
 __all__ = [
     "Anonymization",
     "Anonymize",
     "AnonymizedColumn",
     "Attackers",
+    "Earlier",
     "Generalization",
     "Hierarchy",
     "Risk",
     "anonymize",
+    "exposed",
     "like_withheld",
     "measure_risk",
     "nothing_to_generalize",
+    "smallest",
     "withhold_rare",
 ]

@@ -25,6 +25,7 @@ from synth_assets.anonymity.counting import (
     clean,
     count_groups,
     count_queries,
+    count_ties,
     read_table,
     write_labels,
 )
@@ -37,6 +38,7 @@ from synth_assets.anonymity.model import Anonymization, Anonymize, AnonymizedCol
 from synth_assets.anonymity.mondrian import Axis, Boxes, cut, describe
 from synth_assets.anonymity.recount import Reached, Recount
 from synth_assets.anonymity.risk import attackers_on
+from synth_assets.anonymity.together import Earlier, Ties, smallest
 from synth_assets.errors import AnonymityUnreachable, SpecError
 from synth_assets.storage import quote
 
@@ -50,6 +52,8 @@ def anonymize(
     params: Anonymize,
     target: str,
     population_sql: str | None = None,
+    earlier: Earlier | None = None,
+    members: str | None = None,
 ) -> Anonymization:
     """Write a k-anonymous (and l-diverse) version of a query's rows to the new table ``target``.
 
@@ -66,6 +70,8 @@ def anonymize(
         target: the table's name as SQL, quoted by the caller.
         population_sql: a query of the population that ``k_map`` and ``delta_presence`` refer to, with its
             quasi-identifiers and ``__unit``.
+        earlier: tables of the same rows that the reader has already, beside which each unit keeps its company.
+        members: the name, as SQL, of a new table (unit, class) of who is where in ``target``: restricted.
 
     Raises:
         AnonymityUnreachable: no choice of levels satisfies the model; says how far each part of it can be taken.
@@ -76,17 +82,18 @@ def anonymize(
     if (params.population is None) != (population_sql is None):
         raise SpecError("anonymize.population must be given as rows, and only where k_map or delta_presence ask for it")
     try:
-        table = read_table(con, source_sql, columns, params, population_sql)
-        plan = _plan(con, table, params)
+        table = read_table(con, source_sql, columns, params, population_sql, earlier)
+        plan = _plan(con, table, params, earlier)
         _write_generalized(con, table, plan)
         if not params.shares:
             con.execute(f"DROP TABLE {ROWS}")  # the recount reads them only to know the shares of the whole table
         ordered = [place for place in table.sensitive if table.is_ordered(place)]
         recount = Recount(con, table.quasi, table.sensitive, ordered, ROWS)
-        recount.keep(FINE, KEPT, params, CROWD if table.crowded else None)
+        recount.keep(FINE, KEPT, params, CROWD if table.crowded else None, earlier)
         con.execute(f"DROP TABLE {FINE}")
         reached = recount.measure(KEPT, params, CROWD if table.crowded else None)
         _verify(reached, plan, params)
+        _write_members(con, table, members, earlier)
         _write(con, table, target)
         return _describe(table, plan, reached, params)
     finally:
@@ -141,7 +148,7 @@ class _Plan:
         return int(self.classes.rows[~self.shown].sum())
 
 
-def _plan(con: duckdb.DuckDBPyConnection, table: Table, params: Anonymize) -> _Plan:
+def _plan(con: duckdb.DuckDBPyConnection, table: Table, params: Anonymize, earlier: Earlier | None) -> _Plan:
     """Count the groups of equal rows once, and choose."""
     base = count_groups(con, table, params)
     most = 0 if params.method == "mondrian" else int(params.suppression_limit * int(base.rows.sum()) + 1e-9)
@@ -149,14 +156,15 @@ def _plan(con: duckdb.DuckDBPyConnection, table: Table, params: Anonymize) -> _P
     demand = Demand(
         params.k or 1, params.l, most, params.entropy_l, recursive, params.t, params.k_map, params.delta_presence
     )
+    ties = None if earlier is None else count_ties(con, table, earlier)
     if params.method == "mondrian":
-        return _plan_boxes(table, params, base, demand)
+        return _plan_boxes(table, params, base, demand, (earlier, ties))
     steps = list(table.steps.values())
     levels = [step.codes for step in steps]
-    search = Search(base, levels, [step.counts for step in steps], demand, _loss(con, table, params, base))
+    search = Search(base, levels, [step.counts for step in steps], demand, _loss(con, table, params, base), ties)
     outcome = search.run()
     if outcome is None:
-        raise AnonymityUnreachable(frontier(search.classes_at(search.top), demand, params))
+        raise AnonymityUnreachable(_refusal(search.classes_at(search.top), demand, params, earlier))
     nodes = int(np.prod([len(step.steps) for step in steps], dtype=np.float64))
     alone = [tuple(level if i == own else 0 for i in range(len(steps))) for own, level in enumerate(outcome.node)]
     classes = search.classes_at(outcome.node)
@@ -164,7 +172,7 @@ def _plan(con: duckdb.DuckDBPyConnection, table: Table, params: Anonymize) -> _P
         base=base,
         demand=demand,
         classes=classes,
-        shown=demand.passes(classes),
+        shown=search.accepts(outcome.node, classes),
         levels=tuple(
             Generalization(
                 level=level, levels=len(step.steps), meaning=step.steps[level].meaning, loss=search.entropy.bound(node)
@@ -197,11 +205,26 @@ def _loss(con: duckdb.DuckDBPyConnection, table: Table, params: Anonymize, base:
     return AverageClassSize(base, levels) if params.loss == "average_class_size" else None
 
 
-def _plan_boxes(table: Table, params: Anonymize, base: Classes, demand: Demand) -> _Plan:
+def _refusal(coarsest: Classes, demand: Demand, params: Anonymize, earlier: Earlier | None) -> str:
+    """Why nothing can be made: the model itself, or what was given away before."""
+    if earlier is None or not demand.permits(coarsest, demand.passes(coarsest)):
+        return frontier(coarsest, demand, params)
+    count = len(earlier.members)
+    return (
+        f"anonymize: {params.wished} can be reached, but not beside {count} earlier table{'s' if count > 1 else ''} of "
+        "the same rows that this consumer has: whoever has all of them would know of some units that they are among "
+        f"fewer than {earlier.k}; let the product ask for what an earlier one asked for, or give it to another consumer"
+    )
+
+
+def _plan_boxes(
+    table: Table, params: Anonymize, base: Classes, demand: Demand, tied: tuple[Earlier | None, Ties | None]
+) -> _Plan:
     axes = [Axis(step, Cell("", "", table.types[place]).kind) for place, step in table.steps.items()]
-    box = cut(base, axes, demand)
+    box = cut(base, axes, demand, tied[1])
     if box is None:
-        raise AnonymityUnreachable(frontier(base.joined(np.zeros(base.size, dtype=np.int64), 1), demand, params))
+        whole = base.joined(np.zeros(base.size, dtype=np.int64), 1)
+        raise AnonymityUnreachable(_refusal(whole, demand, params, tied[0]))
     steps = list(table.steps.values())
     levels = [step.codes for step in steps]
     entropy = Entropy(levels, [step.counts for step in steps], int(base.rows.sum()))
@@ -289,6 +312,23 @@ def _verify(reached: Reached, plan: _Plan, params: Anonymize) -> None:
         )
 
 
+def _write_members(con: duckdb.DuckDBPyConnection, table: Table, members: str | None, earlier: Earlier | None) -> None:
+    """Note who is where, and count again that nobody stands apart from the company of earlier tables."""
+    keys = ", ".join(f"c{place}" for place in table.quasi)
+    number = f"hash({keys})" if keys else "0::UBIGINT"
+    who = f"SELECT DISTINCT unit, {number} AS class FROM {KEPT} WHERE unit IS NOT NULL"
+    if members is not None:
+        con.execute(f"CREATE TABLE {members} AS {who}")
+    if earlier is None:
+        return
+    least = smallest(con, [*earlier.members, f"({who})" if members is None else members])
+    if least < earlier.k:
+        raise AnonymityUnreachable(
+            f"anonymize: beside earlier tables {least} units were counted together where the search had promised "
+            f"{earlier.k}; nothing was written: report it"
+        )
+
+
 def _write(con: duckdb.DuckDBPyConnection, table: Table, target: str) -> None:
     cells = ", ".join(f"c{place} AS {quote(column.name)}" for place, column in enumerate(table.columns))
     con.execute(f"CREATE TABLE {target} AS SELECT {cells} FROM {KEPT} ORDER BY ALL")
@@ -301,7 +341,8 @@ def _describe(table: Table, plan: _Plan, reached: Reached, params: Anonymize) ->
         l=params.l,
         levels=dict(zip((step.column.name for step in table.steps.values()), plan.levels, strict=True)),
         rows=reached.rows,
-        suppressed_rows=plan.suppressed,
+        suppressed_rows=plan.suppressed + table.held_back,
+        held_back=table.held_back,
         classes=reached.classes,
         min_k=reached.min_k,
         min_l=reached.min_l,
@@ -318,7 +359,8 @@ def _describe(table: Table, plan: _Plan, reached: Reached, params: Anonymize) ->
             "model": f"k-anonymity over privacy units: {params.wished}",
             **plan.explanation,
             "suppression_limit": params.suppression_limit,
-            "suppressed_share": plan.suppressed / max(int(plan.base.rows.sum()), 1),
+            "suppressed_share": (plan.suppressed + table.held_back)
+            / max(int(plan.base.rows.sum()) + table.held_back, 1),
             "hidden_columns": [column.name for column in table.columns if column.role in _HIDDEN],
         },
     )

@@ -17,25 +17,28 @@ from synth_assets.anonymity.diversity import IntArray, Spread
 from synth_assets.anonymity.hierarchies import Cell, Steps, build
 from synth_assets.anonymity.losses import Query
 from synth_assets.anonymity.model import Anonymize, AnonymizedColumn
+from synth_assets.anonymity.together import Earlier, Ties, marked
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
 PREFIX = "__anonymity_"
 ROWS, GROUPS, FINE, KEPT, CROWD = (f"{PREFIX}{name}" for name in ("rows", "groups", "fine", "kept", "crowd"))
-_PAIRS = f"{PREFIX}pairs"
+_PAIRS, _MARKS, _TIES = (f"{PREFIX}{name}" for name in ("pairs", "marks", "ties"))
 
 
 @dataclass(frozen=True)
 class Table:
     """The columns by place: ``c<place>`` holds them in the working tables, whatever their names are.
 
-    ``crowded`` says that the table ``CROWD`` holds a population's quasi-identifiers and units.
+    ``crowded`` says that the table ``CROWD`` holds a population's quasi-identifiers and units. ``held_back`` are the
+    rows of units that no earlier table shows.
     """
 
     columns: tuple[AnonymizedColumn, ...]
     steps: dict[int, Steps]
     types: tuple[str, ...]
     crowded: bool = False
+    held_back: int = 0
 
     @property
     def quasi(self) -> list[int]:
@@ -82,6 +85,7 @@ def read_table(
     columns: Sequence[AnonymizedColumn],
     params: Anonymize,
     population_sql: str | None,
+    earlier: Earlier | None = None,
 ) -> Table:
     """Copy the rows, so that every count is of the same ones, and work out the steps of their quasi-identifiers.
 
@@ -91,6 +95,10 @@ def read_table(
     clean(con)
     cells = [f"{quote(column.name)} AS c{place}" for place, column in enumerate(columns)]
     con.execute(f'CREATE TEMP TABLE {ROWS} AS SELECT {", ".join(cells)}, "__unit" AS unit FROM {_from(source_sql)}')
+    held_back = 0
+    if earlier is not None:
+        never = f"unit NOT IN (SELECT unit FROM {marked(earlier.members)})"
+        held_back = int(con.execute(f"DELETE FROM {ROWS} WHERE {never}").fetchall()[0][0])
     if params.shares:  # a unit has a weight of one, divided among its rows; nobody's rows have none
         weight = "CASE WHEN unit IS NULL THEN 0.0 ELSE 1.0::DOUBLE / count(*) OVER (PARTITION BY unit) END"
         con.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS SELECT *, {weight} AS w FROM {ROWS}")
@@ -104,7 +112,7 @@ def read_table(
         given = params.hierarchies.get(columns[place].name)
         dictionary = f"{PREFIX}dictionary_{place}"
         steps[place] = build(con, _cell(place, types, crowded), columns[place], given, dictionary)
-    return Table(tuple(columns), steps, types, crowded)
+    return Table(tuple(columns), steps, types, crowded, held_back)
 
 
 def clean(con: duckdb.DuckDBPyConnection) -> None:
@@ -185,6 +193,25 @@ def _count_units(con: duckdb.DuckDBPyConnection, members: str, groups: int) -> C
     ).fetchnumpy()
     con.execute(f"DROP TABLE {_PAIRS}")
     return Crowd(settled, _incidence(several["g"], several["member"]))
+
+
+def count_ties(con: duckdb.DuckDBPyConnection, table: Table, earlier: Earlier) -> Ties:
+    """Count the units of each group by the classes that they are in elsewhere."""
+    classes = ", ".join(f"c{place}" for place in range(len(earlier.members)))
+    con.execute(
+        f"CREATE TEMP TABLE {_MARKS} AS SELECT DISTINCT g, unit, mark "
+        f"FROM (SELECT DISTINCT g, unit FROM {table.grouped(ROWS, 'r.unit')}) JOIN "
+        f"(SELECT unit, dense_rank() OVER (ORDER BY {classes}) AS mark FROM {marked(earlier.members)}) USING (unit)"
+    )
+    con.execute(
+        f"CREATE TEMP TABLE {_TIES} AS SELECT *, row_number() OVER () - 1 AS tie "
+        f"FROM (SELECT DISTINCT g, mark FROM {_MARKS})"
+    )
+    ties = con.execute(f"SELECT g, mark FROM {_TIES} ORDER BY tie").fetchnumpy()
+    members = f"(SELECT tie AS g, unit FROM {_MARKS} JOIN {_TIES} USING (g, mark))"
+    crowd = _count_units(con, members, len(ties["g"]))
+    con.execute(f"DROP TABLE {_MARKS}")
+    return Ties(np.asarray(ties["g"], dtype=np.int64), np.asarray(ties["mark"], dtype=np.int64), crowd, earlier.k)
 
 
 def _pair_values(con: duckdb.DuckDBPyConnection, table: Table, place: int) -> Incidence:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from synth_assets.anonymity.classes import Classes, Demand
-from synth_assets.anonymity.diversity import FloatArray, IntArray
-from synth_assets.anonymity.losses import Entropy, Loss, Node
+from synth_assets.anonymity.diversity import BoolArray, FloatArray, IntArray
+from synth_assets.anonymity.losses import Entropy, Loss, Node, places
+from synth_assets.anonymity.together import Ties
 
 MOST_EVALUATIONS = 3_000
 MOST_VISITS = 200_000
@@ -38,7 +39,8 @@ class Outcome:
 class Search:
     """One search; ``levels[column][level]`` maps base codes to that level's, ``counts[column]`` are rows a base code.
 
-    ``loss`` is what is to be least; left out, non-uniform entropy.
+    ``loss`` is what is to be least; left out, non-uniform entropy. ``ties`` to earlier tables are kept in every node
+    that is chosen, but a node above a safe one need not be safe, so that nothing is proved beside them.
     """
 
     base: Classes
@@ -46,6 +48,7 @@ class Search:
     counts: Sequence[IntArray]
     demand: Demand
     loss: Loss | None = None
+    ties: Ties | None = None
     evaluations: int = 0
     proved: bool = False
     _measure: Loss = field(init=False)
@@ -98,6 +101,7 @@ class Search:
                 best = found
         else:
             self.proved = True
+        self.proved &= self.ties is None
         return self._descend(best)  # of nodes that lose the same, one that generalizes no more than it must
 
     def bound(self, node: Node) -> float:
@@ -141,11 +145,20 @@ class Search:
         floor = self._measure.floor(node, classes)
         if floor > self.bound(node):
             self._floors = np.vstack([self._floors, [*node, floor]])
-        good = self.demand.passes(classes)
+        good = self.accepts(node, classes)
         if not self.demand.permits(classes, good):
+            return None
+        if self.ties is not None and not self.ties.hides(places(self.base, self.levels, node), good):
             return None
         suppressed = int(classes.rows[~good].sum())
         return Outcome(node, self._measure.of(node, classes, good), suppressed, int(good.sum()))
+
+    def accepts(self, node: Node, classes: Classes) -> BoolArray:
+        """Say of each class of a node whether its rows may be shown."""
+        good = self.demand.passes(classes)
+        if self.ties is not None:
+            good &= self.ties.safe(places(self.base, self.levels, node), classes.size)
+        return good
 
     def _surpassed(self, node: Node, loss: float) -> bool:
         """Whether the node lies at or above one whose floor is no better than a loss."""

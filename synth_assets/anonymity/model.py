@@ -219,7 +219,8 @@ class Anonymization(BaseModel):
     greatest share of a population) were counted on the finished rows; ``loss`` is 0 where all quasi-identifiers stay at
     level 0 and 1 where nothing is left of them; ``optimal`` says whether the search proved that no other choice of
     levels loses less; ``few_units`` are the suppressed rows of classes of too few units, the others were suppressed for
-    their sensitive values; ``attackers`` are what is left to them.
+    their sensitive values, or ``held_back`` as no earlier table shows their units; ``attackers`` are what is left to
+    them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -239,6 +240,7 @@ class Anonymization(BaseModel):
     loss: float
     optimal: bool
     few_units: int = 0
+    held_back: int = 0
     attackers: Attackers | None = None
     explanation: dict[str, Any]
 
@@ -255,7 +257,8 @@ class Anonymization(BaseModel):
         """What was done and why, for people; with exact counts of real rows."""
         chosen = [f"{name}: {text}, loss {self.levels[name].loss:.3f}" for name, text in self.steps.items()]
         share = self.suppressed_rows / max(self.rows + self.suppressed_rows, 1)
-        uneven = self.suppressed_rows - self.few_units
+        uneven = self.suppressed_rows - self.few_units - self.held_back
+        held = f"; {self.held_back} of units that no earlier table shows" if self.held_back else ""
         whole = f"{self.loss:.3f} of 1, {self.explanation.get('loss', 'non-uniform entropy')}"
         proof = ", proved least" if self.optimal else ", the least that was found"
         return {
@@ -263,5 +266,5 @@ class Anonymization(BaseModel):
             "generalized": "; ".join(chosen),
             "loss": whole + (proof if self.explanation.get("lattice") else ""),
             "rows left out": f"{self.suppressed_rows} ({share:.1%}); {self.few_units} in groups of too few units; "
-            f"{uneven} in groups whose sensitive values did not suffice",
+            f"{uneven} in groups whose sensitive values did not suffice{held}",
         }

@@ -19,6 +19,7 @@ from synth_assets.anonymity.diversity import BoolArray, FloatArray, IntArray
 from synth_assets.anonymity.hierarchies import STAR, Steps
 from synth_assets.anonymity.labels import Label, joined_interval
 from synth_assets.anonymity.losses import Entropy
+from synth_assets.anonymity.together import Ties
 
 MOST_LISTED = 8
 """A set of more words is called by the finest step that holds them all."""
@@ -84,10 +85,13 @@ class Boxes:
     losses: tuple[float, ...]
 
 
-def cut(base: Classes, axes: Sequence[Axis], demand: Demand) -> IntArray | None:
-    """The box of each base class, numbered from 0; None where the whole table does not satisfy the model."""
+def cut(base: Classes, axes: Sequence[Axis], demand: Demand, ties: Ties | None = None) -> IntArray | None:
+    """The box of each base class, numbered from 0; None where the whole table does not satisfy the model.
+
+    No cut tears units from all others that they are tied to by earlier tables.
+    """
     box = np.zeros(base.size, dtype=np.int64)
-    if not demand.passes(base.joined(box, 1)).all():
+    if not demand.passes(base.joined(box, 1)).all() or (ties is not None and not ties.safe(box, 1).all()):
         return None
     ranks = np.array([axis.ranks[codes] for axis, codes in zip(axes, base.codes, strict=True)]).reshape(-1, base.size)
     spans = np.array([max(len(axis.ranks) - 1, 1) for axis in axes])
@@ -105,6 +109,10 @@ def cut(base: Classes, axes: Sequence[Axis], demand: Demand) -> IntArray | None:
         chosen = np.zeros(base.size, dtype=np.bool_)
         chosen[members] = True
         halves = demand.passes(base.among(chosen).joined(2 * local + right, 2 * len(names)))
+        if ties is not None:
+            into = np.full(base.size, 2 * len(names))
+            into[members] = 2 * local + right
+            halves &= ties.safe(into, 2 * len(names) + 1)[:-1]
         done = halves[0::2] & halves[1::2] & ~tried[names, along]
         tried[names[~done], along[~done]] = True
         tried[names[done]] = False

@@ -12,6 +12,7 @@ import duckdb
 
 from synth_assets.anonymity.diversity import SLACK
 from synth_assets.anonymity.model import Anonymize
+from synth_assets.anonymity.together import Earlier, marked
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,11 @@ class Recount:
     ordered: Sequence[int]
     whole: str
 
-    def keep(self, relation: str, kept: str, params: Anonymize, crowd: str | None = None) -> None:
-        """Write the rows of the classes that satisfy the model to the new temporary table ``kept``."""
+    def keep(self, relation: str, kept: str, params: Anonymize, crowd: str | None, earlier: Earlier | None) -> None:
+        """Write the rows of the classes that satisfy the model to the new temporary table ``kept``.
+
+        Beside ``earlier`` tables, a class of which some units have too little company there is left out, too.
+        """
         same = " AND ".join(f"good.c{place} IS NOT DISTINCT FROM r.c{place}" for place in self.quasi) or "true"
         demands = [f"units >= {params.k or 1}"]
         demands += [f"people >= {params.k_map}"] if params.k_map else []
@@ -61,6 +65,14 @@ class Recount:
             f"CREATE TEMP TABLE {kept} AS SELECT r.* FROM {relation} AS r SEMI JOIN (SELECT * FROM "
             f"({self._classes(relation, params, crowd)}) WHERE {' AND '.join(demands)}) AS good ON {same}"
         )
+
+        if earlier is not None:
+            own = f"hash({', '.join(f'c{place}' for place in self.quasi)})" if self.quasi else "0"
+            who = f"(SELECT DISTINCT unit, {own} AS own FROM {kept})"
+            joined = f"{who} AS a JOIN {marked(earlier.members)} AS b USING (unit)"
+            combination = ", ".join(["own", *(f"b.c{place}" for place in range(len(earlier.members)))])
+            alone = f"SELECT own FROM {joined} GROUP BY {combination} HAVING count(DISTINCT unit) < {earlier.k}"
+            self.con.execute(f"DELETE FROM {kept} WHERE {own} IN ({alone})")
 
     def measure(self, relation: str, params: Anonymize, crowd: str | None = None) -> Reached:
         """Count the table."""

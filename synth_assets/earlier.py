@@ -1,0 +1,151 @@
+"""What a consumer has already of the same people: the k-anonymous tables beside which the next one is made.
+
+What belongs here: which earlier releases there are, and whether they were made of the same rows. How a table keeps
+everybody in company is in :mod:`synth_assets.anonymity.together`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from synth_assets.anonymity import Earlier, exposed, smallest
+from synth_assets.errors import PublicationRefused, SourceError
+from synth_assets.pipeline import Platform, fingerprint
+from synth_assets.spec import Consumer, Product, Source
+from synth_assets.storage import get_meta
+
+MEMBERS = "members"
+"""The table of a stored release that says who is in which class."""
+
+
+@dataclass(frozen=True)
+class Company:
+    """Earlier tables of one consumer and source, attached: by asset the relation (unit, class), and the smallest k.
+
+    ``same`` were made of the same rows as the new one, ``others`` of rows that came before or after. ``unknown`` counts
+    releases that nobody can check, as their stored table is gone or older than such records.
+    """
+
+    same: dict[str, str]
+    others: dict[str, str]
+    unknown: int
+    k: int
+
+    @property
+    def earlier(self) -> Earlier | None:
+        """What the new table must be made beside."""
+        return Earlier(tuple(self.same.values()), self.k) if self.same else None
+
+    def measure(self, con: duckdb.DuckDBPyConnection, members: str, source: Source) -> dict[str, Any]:
+        """What the report tells; ``members`` is the new table's relation. Counts only."""
+        least = smallest(con, [*self.same.values(), members]) if self.same else None
+        told = {}
+        for asset, old in self.others.items() if source.unit is not None else ():
+            alone, came, left = exposed(con, members, old, self.k)
+            told[asset] = {"alone": alone, "came": came, "left": left}
+        return {"same": len(self.same), "least": least, "others": told, "unknown": self.unknown, "k": self.k}
+
+
+def identify_rows(source: Source, facts: dict[str, Any]) -> str:
+    """Equal for tables that were made of the same rows of the same units."""
+    rows = source.model_dump(mode="json", include={"unit", "control", "suppress_records"})
+    return fingerprint(facts["snapshot_id"], facts["people"], rows)
+
+
+def find_company(
+    platform: Platform,
+    con: duckdb.DuckDBPyConnection,
+    consumer: Consumer,
+    product: Product,
+    release: tuple[str, str],
+    published: bool = False,
+) -> Company:
+    """Attach the k-anonymous tables that the consumer has of the product's source, and may soon have.
+
+    Those are all that were ever published, and what is staged for other products. ``release`` is the identity of the
+    new one, and of its rows; ``published`` leaves out what is only staged.
+    """
+    same: dict[str, str] = {}
+    others: dict[str, str] = {}
+    unknown, k = 0, (product.anonymize.k if product.anonymize else None) or 2
+    seen = {release[0]}
+    for charge in platform.ledger.charges(product.source):
+        mine = charge.consumer == consumer.name and charge.event.mechanism == "k_anonymity"
+        if not mine or charge.state != "released" or charge.release_id in seen:
+            continue
+        name = f"{consumer.name}/{charge.product}"
+        if not platform.ledger.was_published(name, charge.release_id):
+            another = charge.product != product.name and not published
+            if not (another and _is_staged(platform, name, charge.release_id)):
+                continue
+        seen.add(charge.release_id)
+        alias = f"earlier_{len(seen)}"
+        facts = _attach(platform, con, name, charge.release_id, alias)
+        if facts is None:
+            unknown += 1
+        elif facts["made"]["k"] is not None:
+            (same if facts["rows"] == release[1] else others)[f"{name} of {charge.at}"] = f"{alias}.{MEMBERS}"
+            k = min(k, facts["made"]["k"])
+    return Company(same, others, unknown, k)
+
+
+def _is_staged(platform: Platform, name: str, release_id: str) -> bool:
+    try:
+        return platform.warehouse.read_document(f"staged/{name}/current").decode() == release_id
+    except SourceError:
+        return False
+
+
+def _attach(
+    platform: Platform, con: duckdb.DuckDBPyConnection, name: str, release_id: str, alias: str
+) -> dict[str, Any] | None:
+    """The facts of a stored release with a record of its classes; None where there is none."""
+    key = f"staged/{name}/{release_id[:32]}"
+    if not platform.warehouse.exists(key):
+        return None
+    platform.warehouse.attach(con, key, alias)
+    facts = get_meta(con, alias)
+    return facts if "rows" in facts and facts["release_id"] == release_id else None
+
+
+def require_company(
+    platform: Platform, con: duckdb.DuckDBPyConnection, consumer: Consumer, product: Product, facts: dict[str, Any]
+) -> None:
+    """Whether a staged table, attached as ``staged``, may join what the consumer has; ``facts`` are the table's.
+
+    Raises:
+        PublicationRefused: beside the tables that were published since it was made, some unit would stand too alone.
+    """
+    if product.anonymize is None or product.anonymize.k is None:
+        return
+    company = find_company(platform, con, consumer, product, (facts["release_id"], facts["rows"]), published=True)
+    if not company.same:
+        return
+    least = smallest(con, [*company.same.values(), f"staged.{MEMBERS}"])
+    if least < company.k:
+        raise PublicationRefused(
+            f"published/{consumer.name}/{product.name}: beside the {len(company.same)} k-anonymous tables of the same "
+            f"rows that were published before, some units would be known to be among {least}, not {company.k}; change "
+            "what the product asks for, and a new table is made beside them"
+        )
+
+
+def tell_company(beside: dict[str, Any]) -> str:
+    """What :meth:`Company.measure` found, for people; parts are set apart by semicolons."""
+    told = [f"{beside['same']} of the same rows"]
+    if beside["same"]:
+        told[0] += f": each unit is among at least {beside['least']} in all of them together"
+    for asset, seen in beside["others"].items():
+        told.append(
+            f"beside {asset}, of other rows, {seen['alone']} units are among fewer than {beside['k']}, {seen['came']} "
+            f"came and {seen['left']} left"
+        )
+    if beside["unknown"]:
+        told.append(f"{beside['unknown']} cannot be checked, as their stored tables are gone")
+    return "; ".join(told)
+
+
+__all__ = ["MEMBERS", "Company", "find_company", "identify_rows", "require_company", "tell_company"]

@@ -15,6 +15,7 @@ from resources.environment import now, open_ledger
 from resources.warehouse import WarehouseResource
 from synth_assets import __version__
 from synth_assets.certification import evaluate_product
+from synth_assets.deidentification import references_of
 from synth_assets.errors import SynthAssetsError, sealed
 from synth_assets.pipeline import Materialized, Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.publication import publish_product
@@ -62,7 +63,13 @@ def _source_assets(spec: Spec, source: Source) -> Iterable[dg.AssetsDefinition]:
         dg.AssetSpec(
             ["deidentified", name],
             deps=[
-                [layer, of] for of in dict.fromkeys([name, source.people or name]) for layer in ("raw", "classified")
+                *([at, of] for of in dict.fromkeys([name, source.people or name]) for at in ("raw", "classified")),
+                *(
+                    [at, to.target]
+                    for to in references_of(source)
+                    if to.target != name
+                    for at in ("raw", "deidentified")
+                ),
             ],
             group_name="deidentified",
             kinds={"duckdb"},

@@ -234,6 +234,8 @@ def _print_plan(planned: dict[str, Any]) -> None:
         )
     out.print(table)
     out.print(_budget_table(planned["sources"], with_plan=True))
+    for reference in planned["references"]:
+        out.print(_escape(f"treated alike: {reference}"), soft_wrap=True)
     if planned["heuristic"]:
         counted = Table("source", "made", "planned", "at most", title="Tables without a formal guarantee")
         for row in planned["heuristic"]:

@@ -22,7 +22,10 @@ from synth_assets.deidentification import (
     TreatedColumn,
     code_column,
     deidentify,
+    references_of,
     resolve_treatment,
+    suppressed,
+    tally,
 )
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
@@ -289,11 +292,12 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
         put_meta(con, facts)
         own = {*BOOKKEEPING, *(code_column(column) for column in source.randomized)}
         columns = tuple((column, kind) for column, kind in columns_of(con, "out.data") if column not in own)
+        kept = _count_references(platform, con, source, policy)
     return Materialized(
         key=key,
         columns=columns,
         rows=result.rows,
-        facts={"rows suppressed": result.suppressed_rows, "treatments": _describe(policy)},
+        facts={"rows suppressed": result.suppressed_rows, "treatments": _describe(policy), **kept},
         lineage={
             column: tuple((f"raw/{name}", origin) for origin in result.lineage.get(column, (column,)))
             for column, _ in columns
@@ -301,6 +305,46 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
         tags={column.name: {"role": column.role, "treatment": column.treatment.kind} for column in policy},
         version=fingerprint(facts),
     )
+
+
+UNJOINED = frozenset({"suppress", "suppress_cells", "randomize", "text"})
+"""Treatments after which no key is meant to join."""
+
+
+def _count_references(
+    platform: Platform, con: duckdb.DuckDBPyConnection, source: Source, policy: Sequence[TreatedColumn]
+) -> dict[str, Any]:
+    """Count the references of a source in the raw and in the treated rows.
+
+    Raises:
+        SourceError: a treatment broke one.
+    """
+    found = {}
+    kinds = {column.name: column.treatment.kind for column in policy}
+    for reference in references_of(source):
+        if UNJOINED & {kinds[column] for column in reference.columns if column in kinds}:
+            continue
+        target, raw, treated = platform.spec.source(reference.target), "raw", "out.data"
+        if target.name != source.name:
+            raw, treated = f"raw_{target.name}", f"{quote(f'treated_{target.name}')}.data"
+            platform.warehouse.attach(con, f"raw/{target.name}", raw)
+            platform.warehouse.attach(con, f"deidentified/{target.name}", f"treated_{target.name}")
+        rows = [_unsuppressed(con, source, "raw"), _unsuppressed(con, target, raw)]
+        before, after = tally(con, reference, *rows), tally(con, reference, "out.data", treated)
+        if before != after:
+            raise SourceError(
+                f"deidentified/{source.name}: {reference} had {before.keys} keys, {before.orphans} orphans and "
+                f"{before.pairs} joined rows, and has {after.keys}, {after.orphans} and {after.pairs} after treatment; "
+                "pseudonymize both columns"
+            )
+        found[f"reference {reference}"] = f"{after.keys:,} keys, {after.orphans:,} orphans, as before"
+    return found
+
+
+def _unsuppressed(con: duckdb.DuckDBPyConnection, source: Source, alias: str) -> str:
+    """The raw rows of a source that are not left out."""
+    types = dict(columns_of(con, f"{quote(alias)}.data"))
+    return f"(SELECT * FROM {quote(alias)}.data WHERE NOT ({suppressed(source.suppress_records, types)}))"
 
 
 def answers_label(source: Source, snapshot_id: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from synth_assets.accounting import Budget, Ledger, Tick, exhausted_at
 from synth_assets.accounting.budget import NOTHING, Total, exact
-from synth_assets.deidentification import TreatedColumn
+from synth_assets.deidentification import TreatedColumn, references_of
 from synth_assets.errors import SourceError
 from synth_assets.pipeline import answers_label, current_policy
 from synth_assets.release import (
@@ -66,6 +66,7 @@ def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: 
         "releases": [{**asdict(r), "left_out": list(r.left_out), "joins": list(r.joins)} for r in releases],
         "sources": sources,
         "heuristic": [row for row in heuristic if row["made"] or row["planned"]],
+        "references": [str(reference) for source in spec.sources for reference in references_of(source)],
     }
 
 

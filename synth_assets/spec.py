@@ -20,7 +20,7 @@ from synth_assets.accounting import Budget, Share
 from synth_assets.accounting.budget import check_cost
 from synth_assets.anonymity import Anonymize, nothing_to_generalize
 from synth_assets.classification.vocabulary import EntityType, Role, role_of
-from synth_assets.deidentification import Randomize, RecordCondition, Treatment, check_randomized
+from synth_assets.deidentification import Randomize, RecordCondition, Treatment, check_randomized, follow_references
 from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, SpecError
 from synth_assets.evaluation import Acceptance
@@ -57,6 +57,7 @@ class ColumnDecision(_Block):
     categories: tuple[Scalar, ...] | None = None
     bins: int | None = None
     description: str | None = None
+    refers_to: str | None = None
 
     @model_validator(mode="after")
     def _randomizes_what_is_declared(self) -> Self:
@@ -294,6 +295,7 @@ class Spec(_Block):
         if not self.sources:
             raise ValueError("sources is empty; name at least one source")
         _unique("sources", [source.name for source in self.sources])
+        follow_references(self.sources)
         _unique("consumers", [consumer.name for consumer in self.consumers])
         for consumer in self.consumers:
             _unique(f"consumers.{consumer.name}.products", [product.name for product in consumer.products])

@@ -17,6 +17,8 @@ from synth_assets.deidentification.randomization import (
     count_query,
     response,
 )
+from synth_assets.deidentification.references import Reference, Tally, follow_references, references_of, tally
+from synth_assets.deidentification.rules import suppressed
 from synth_assets.deidentification.treatments import (
     AnyTreatment,
     Fake,
@@ -49,9 +51,11 @@ __all__ = [
     "Quantile",
     "Randomize",
     "RecordCondition",
+    "Reference",
     "Shift",
     "Suppress",
     "SuppressCells",
+    "Tally",
     "TreatedColumn",
     "Treatment",
     "answer_identity",
@@ -61,7 +65,11 @@ __all__ = [
     "count_query",
     "default_treatment",
     "deidentify",
+    "follow_references",
     "parse_treatment",
+    "references_of",
     "resolve_treatment",
     "response",
+    "suppressed",
+    "tally",
 ]

@@ -64,12 +64,7 @@ def _source_assets(spec: Spec, source: Source) -> Iterable[dg.AssetsDefinition]:
             ["deidentified", name],
             deps=[
                 *([at, of] for of in dict.fromkeys([name, source.people or name]) for at in ("raw", "classified")),
-                *(
-                    [at, to.target]
-                    for to in references_of(source)
-                    if to.target != name
-                    for at in ("raw", "deidentified")
-                ),
+                *(["deidentified", to.target] for to in references_of(source) if to.target != name),
             ],
             group_name="deidentified",
             kinds={"duckdb"},

@@ -29,6 +29,7 @@ sources:
   - name: visits
     path: visits.csv
     unit: person
+    people: people
     columns:
       person: {refers_to: people.id}
       clinic: {type: organization, role: direct_identifier, treatment: pseudonymize}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from synth_assets.classification.headers import Reading, readings
 from synth_assets.classification.values import SUBTYPES, VALUE_TYPES, Profile
-from synth_assets.classification.vocabulary import DIRECT, OTHER, SENSITIVE, EntityType
+from synth_assets.classification.vocabulary import DIRECT, OTHER, QUASI, SENSITIVE, EntityType
 
 _NEAR = 0.6
 DECIDED = 0.5
@@ -285,6 +285,8 @@ _LETTERS_NEEDED: frozenset[EntityType] = frozenset({
     "person_name", "first_name", "last_name", "middle_name", "street_address", "photo", "iban", "email",
 })  # fmt: skip
 _NO_NAMES: frozenset[EntityType] = frozenset({"occupation", "category", "code", "record_id", "flag", "education"})
+_ANY_NUMBER: frozenset[EntityType] = frozenset({"measure", "amount", "salary", "financial"})
+_COARSE: frozenset[EntityType] = frozenset({"category", "code", "flag"})
 _MAY_BE_FLAGS: frozenset[EntityType] = frozenset({"person_id", "free_text_pii"})
 _NO_FLAGS: frozenset[EntityType] = (DIRECT - _MAY_BE_FLAGS) | {
     "date_of_birth", "postcode", "salary", "password", "card_expiry", "card_cvv", "city", "region", "person_date",
@@ -360,7 +362,7 @@ def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Find
     if by_value is None or not by_value.strong:
         if confirmed is None:
             return by_name
-        confidence = either(by_name.confidence, 0.6)
+        confidence = either(by_name.confidence, 0.6 if by_name.entity_type not in _ANY_NUMBER else 0.35)
         return replace(by_name, confidence=confidence, evidence=(*by_name.evidence, confirmed), rule="name and values")
     if by_value.entity_type == by_name.entity_type:
         return replace(
@@ -374,6 +376,7 @@ def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Find
     harmless = by_name.entity_type in OTHER and by_value.entity_type in DIRECT | SENSITIVE
     certain = by_value.entity_type in {"email", "ip_address", "mac_address"} and by_name.entity_type not in DIRECT
     certain |= by_value.entity_type == "person_name" and by_name.entity_type in _NO_NAMES and found.given_names > 0.6
+    certain |= by_name.entity_type in _COARSE and by_value.entity_type in QUASI and by_value.entity_type != "postcode"
     if certain or (name_is_weak and (harmless or by_name.confidence < DECIDED)):
         return replace(by_value, evidence=(*by_value.evidence, *by_name.evidence))
     return by_name
@@ -399,6 +402,10 @@ def _confirmation(entity: EntityType, found: Profile) -> str | None:
         return f"values: {found.checks['luhn']:.0%} of the distinct pass Luhn"
     if entity == "person_id" and (found.shares["uuid"] > 0.9 or found.distinct_share > 0.5):
         return f"values: {found.distinct} distinct of {found.values}"
+    if entity == "flag" and found.shares["flag"] == 1 and found.distinct <= 2:
+        return "values: two at most, as of a flag"
+    if entity in _ANY_NUMBER and (found.numeric or found.shares["number"] > 0.9):
+        return "values: numbers"
     listed = {"city": "city", "country": "country", "region": "region", "occupation": "job", "religion": "religion"}
     if (share := found.listed.get(listed.get(entity, ""), 0.0)) > 0.4:
         return f"values: {share:.0%} of {found.distinct} distinct stand in the list of {listed[entity]} words"

@@ -24,7 +24,7 @@ _MARKED = re.compile(r"[a-z]{1,3}(?=[A-Z])")
 _SOLO = frozenset({
     "first", "last", "given", "middle", "family", "second", "title", "name", "native", "origin", "account", "plate",
     "photo", "signature", "login", "handle", "alias", "building", "house", "street", "work", "gang", "initials",
-    "relationship", "partner", "church", "party", "union", "sentence", "note", "notes", "place", "area",
+    "relationship", "partner", "church", "party", "union", "sentence", "place", "area",
     "token", "pin", "secret", "comp", "birth", "school", "insurance",
 })  # fmt: skip
 """Words that mean something by themselves and often something else beside others: a last scan is no last name."""

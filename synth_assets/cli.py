@@ -223,6 +223,8 @@ def _print_plan(planned: dict[str, Any]) -> None:
             notes.append("left out (suppressed): " + ", ".join(release["left_out"]))
         if release["joins"]:
             notes.append("shares its key with " + ", ".join(release["joins"]))
+        if release["policy"]:
+            notes.append(f"policy {release['policy']}")
         if release["problem"]:
             notes.append(release["problem"])
         cost = (f"{release['epsilon']:g}", f"{release['delta']:g}") if private else ("heuristic", "-")

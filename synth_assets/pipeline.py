@@ -233,11 +233,18 @@ def _why(verdict: ColumnVerdict) -> str:
 
 
 def treated_columns(source: Source, verdicts: list[ColumnVerdict]) -> list[TreatedColumn]:
-    """The policy of a source: every column with the treatment that a person chose or that its role calls for."""
+    """The policy of a source: every column with the treatment that a person chose or that its role calls for.
+
+    Raises:
+        SpecError: a person's treatment is weaker than the law that the source names as its policy.
+    """
     treated = []
     for verdict in verdicts:
         decision = source.columns.get(verdict.column)
         chosen = decision.treatment if decision else None
+        if source.policy is not None:
+            place = f"sources.{source.name}.columns.{verdict.column}.treatment"
+            chosen = source.policy.settle(place, verdict, chosen, source.is_unit(verdict.column))
         treated.append(
             TreatedColumn(
                 name=verdict.column,

@@ -35,7 +35,8 @@ class PlannedRelease:
     ``cached`` says that the release of the last snapshot is stored and costs nothing; ``left_out`` are its columns
     that nobody has decided on or that are suppressed; ``problem`` is why it would be refused; ``tables`` counts what a
     new release without a formal guarantee adds to its source's heuristic tables; ``joins`` are the consumers whose
-    tables can be joined with this one by its fakes and pseudonyms, as the spec gives them one key.
+    tables can be joined with this one by its fakes and pseudonyms, as the spec gives them one key; ``policy`` is the
+    law that its source keeps to.
     """
 
     asset: str
@@ -49,6 +50,7 @@ class PlannedRelease:
     problem: str = ""
     tables: int = 0
     joins: tuple[str, ...] = ()
+    policy: str = ""
 
 
 def plan(spec: Spec, warehouse: Warehouse | None, ledger: Ledger | None, start: datetime) -> dict[str, Any]:
@@ -156,6 +158,7 @@ def _release(
         problem=problem,
         tables=product.tables(len(product.columns) - len(left_out)) if heuristic else 0,
         joins=shared,
+        policy=source.policy.name if source.policy else "",
     )
 
 

@@ -233,9 +233,9 @@ def data_card(
             for column, kind in columns
         ],
         "left_out": [column for column in product.columns if column not in treatments],
+        **{key: meta["made"][key] for key in ("combinations",) if meta["made"].get(key)},
+        **({"policy": source.policy.told} if source.policy else {}),
     }
-    if combinations := meta["made"].get("combinations"):
-        card["combinations"] = combinations
     if invents(product, policy):
         card["key"] = {"name": consumer.key or "own", "shared_with": platform.spec.sharing(consumer)}
     told = meta["made"].get("answers", {})

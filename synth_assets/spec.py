@@ -20,7 +20,14 @@ from synth_assets.accounting import Budget, Share
 from synth_assets.accounting.budget import check_cost
 from synth_assets.anonymity import Anonymize, nothing_to_generalize
 from synth_assets.classification.vocabulary import EntityType, Role, role_of
-from synth_assets.deidentification import Randomize, RecordCondition, Treatment, check_randomized, follow_references
+from synth_assets.deidentification import (
+    Policy,
+    Randomize,
+    RecordCondition,
+    Treatment,
+    check_randomized,
+    follow_references,
+)
 from synth_assets.domain import Domain
 from synth_assets.errors import DomainError, SpecError
 from synth_assets.evaluation import Acceptance
@@ -83,6 +90,7 @@ class Source(_Block):
         max_heuristic_releases: tables that products without a formal guarantee may have, over all time.
         suppress_records: rows that no product may hold.
         people: the source that lists the units of this one, where that is another; fakes take the gender from it.
+        policy: a law whose treatments are the least that columns get.
     """
 
     name: Name
@@ -96,6 +104,7 @@ class Source(_Block):
     columns: Mapping[str, ColumnDecision] = {}
     suppress_records: tuple[RecordCondition, ...] = ()
     people: Name | None = None
+    policy: Policy | None = None
     owner: str | None = None
     description: str | None = None
 
@@ -118,6 +127,17 @@ class Source(_Block):
         """The columns whose values are answered at random, which is charged."""
         treated = ((name, column.treatment) for name, column in self.columns.items())
         return {name: treatment for name, treatment in treated if isinstance(treatment, Randomize)}
+
+    @model_validator(mode="after")
+    def _keeps_to_its_policy(self) -> Self:
+        for name, column in self.columns.items():
+            if self.policy is None or column.type is None or column.treatment is None:
+                continue
+            try:
+                self.policy.check(f"columns.{name}.treatment", column.type, column.role, column.treatment)
+            except SpecError as error:
+                raise ValueError(str(error)) from None
+        return self
 
     @model_validator(mode="after")
     def _randomizes_what_it_may(self) -> Self:

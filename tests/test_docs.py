@@ -206,6 +206,8 @@ MODELS: dict[str, dict[str, Any]] = {
     "Shift": {"days": 180},
     "Randomize": {"epsilon": 2},
     "Anonymize": {"k": 2},
+    "SafeHarbor": {"part": "postcode"},
+    "Policy": {"name": "hipaa_safe_harbor"},
     "Recursive": {"c": 1, "l": 2},
     "Hierarchy": {},
     "Rows": {},
@@ -220,6 +222,7 @@ INSTEAD = {
 """Keys whose examples take the place of others."""
 
 BESIDE: dict[str, dict[str, dict[str, Any]]] = {
+    "SafeHarbor": {"as_of": {"part": "birth"}},
     "Product": {"size": {"synthesizer": {"method": "random"}}},
     "Anonymize": {
         "k_map": {"population": "register"},

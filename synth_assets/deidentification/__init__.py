@@ -9,6 +9,8 @@ from synth_assets.deidentification.deidentify import (
     deidentify,
 )
 from synth_assets.deidentification.forms import Treatment, parse_treatment
+from synth_assets.deidentification.harbor import SafeHarbor
+from synth_assets.deidentification.policies import Policy
 from synth_assets.deidentification.randomization import (
     answer_identity,
     answers,
@@ -47,11 +49,13 @@ __all__ = [
     "Generalize",
     "Keep",
     "Mask",
+    "Policy",
     "Pseudonymize",
     "Quantile",
     "Randomize",
     "RecordCondition",
     "Reference",
+    "SafeHarbor",
     "Shift",
     "Suppress",
     "SuppressCells",

@@ -19,7 +19,7 @@ _KINDS: dict[str, type[BaseModel]] = {
     str(model.model_fields["kind"].default): model for model in get_args(AnyTreatment)
 }
 _PLAIN = ("keep", "suppress", "pseudonymize", "mask")
-_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "binary", "shift", "randomize")
+_HEADS = ("fake", "mask", "generalize", "top_code", "bottom_code", "binary", "shift", "randomize", "safe_harbor")
 
 
 def parse_treatment(value: Any) -> Any:
@@ -114,6 +114,7 @@ _EXAMPLES = {
     "binary": "`{binary: {above: 50}}`",
     "shift": "`{shift: {days: 180}}`",
     "randomize": "`{randomize: {epsilon: 2}}`",
+    "safe_harbor": "`{safe_harbor: {part: postcode}}`",
 }
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from itertools import pairwise
 
 from synth_assets.deidentification.coarsening import Binary, Bound, Code, Generalize, Mask, Quantile
+from synth_assets.deidentification.harbor import SafeHarbor
 from synth_assets.deidentification.rule import is_number, is_temporal
 from synth_assets.deidentification.treatments import (
     AnyTreatment,
@@ -49,6 +50,8 @@ def rule_expression(
             return _generalize(treatment, column, data_type)
         case Code():
             return _code(treatment, column, data_type, everybody)
+        case SafeHarbor():
+            return treatment.expression(column, data_type)
         case Binary():
             return _binary(treatment, _number(column, data_type), everybody)
         case _:

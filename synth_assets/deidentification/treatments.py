@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from synth_assets.accounting.budget import check_cost
 from synth_assets.deidentification.coarsening import Binary, Code, Generalize, Mask
+from synth_assets.deidentification.harbor import SafeHarbor
 from synth_assets.deidentification.rule import TEXT, Number, Rule, is_integer, is_number, is_temporal, require
 
 FakeKind = Literal[
@@ -266,6 +267,7 @@ AnyTreatment = (
     | SuppressCells
     | Shift
     | Randomize
+    | SafeHarbor
 )
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field
 
+from synth_assets.classification import calibration
 from synth_assets.classification.context import Table, in_context, somebodys
 from synth_assets.classification.evidence import DECIDED, judge
 from synth_assets.classification.singling import count_singled_out
@@ -139,13 +140,14 @@ def _verdict(table: Table, index: int, unique: bool) -> ColumnVerdict:
     evidence, role = finding.evidence, role_of(finding.entity_type)
     if nobodys := somebodys(table, index):
         role, evidence = "insensitive", (*evidence, nobodys)
-    if finding.confidence < DECIDED:
+    sure = calibration.confidence(table, index)
+    if sure < DECIDED:
         role = "undecided"
     return ColumnVerdict(
         column=table.columns[index],
         entity_type=finding.entity_type,
         role=role,
-        confidence=round(min(finding.confidence, 0.99), 3),
+        confidence=round(min(sure, 0.99), 3),
         evidence=tuple(dict.fromkeys(evidence)),
         rule=finding.rule,
         subtype=finding.subtype,

@@ -229,7 +229,7 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
     return None
 
 
-_THINGS_TOO: frozenset[EntityType] = QUASI | {
+THINGS_TOO: frozenset[EntityType] = QUASI | {
     "street_address", "address_part", "health", "financial", "procedure", "salary", "photo",
 }  # fmt: skip
 """What may be a thing's as well as a person's: a shop has an address, a car a weight."""
@@ -241,7 +241,7 @@ _OF_A_PLACE = frozenset(
 def somebodys(table: Table, index: int) -> str | None:
     """Why what a column holds is nobody's; None where it is somebody's."""
     entity = table.findings[index].entity_type
-    if entity not in _THINGS_TOO:
+    if entity not in THINGS_TOO:
         return None
     if not table.about_people:
         return "the table's other columns speak of no people"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from synth_assets.anonymity import AnonymizedColumn, Earlier, anonymize, like_withheld, withhold_rare
+from synth_assets.anonymity import AnonymizedColumn, Earlier, anonymize, common_cells, like_withheld, withhold_rare
 from synth_assets.deidentification import (
     KNOWN_GENDER,
     KNOWN_SHIFT,
@@ -328,16 +328,9 @@ def without_rare_text(con: duckdb.DuckDBPyConnection, policy: list[TreatedColumn
     kinds = dict(columns_of(con, rows))
     invented = {column.name for column in policy if column.treatment.kind in INVENTED | DRAWN}
     chosen = []
-    for index, column in enumerate(column.name for column in policy):
-        name = quote(column)
-        if kinds[column] != "VARCHAR" or column in invented:
-            chosen.append(name)
-            continue
-        con.execute(
-            f"CREATE TEMP TABLE common_{index} AS SELECT {name} AS word FROM {rows} WHERE {name} IS NOT NULL"
-            f" GROUP BY {name} HAVING count(DISTINCT __unit) >= {least}"
-        )
-        chosen.append(f"CASE WHEN {name} IN (SELECT word FROM common_{index}) THEN {name} END AS {name}")
+    for place, column in enumerate(column.name for column in policy):
+        exact = kinds[column] != "VARCHAR" or column in invented
+        chosen.append(quote(column) if exact else common_cells(con, rows, column, least, place))
     return (
         f"(SELECT {', '.join(chosen)}, __unit FROM {fitted_rows([*(c.name for c in policy), '__unit'], alias=alias)})"
     )

@@ -12,7 +12,7 @@ from synth_assets.anonymity.model import (
     Generalization,
     Hierarchy,
 )
-from synth_assets.anonymity.rare import like_withheld, nothing_to_generalize, withhold_rare
+from synth_assets.anonymity.rare import common_cells, like_withheld, nothing_to_generalize, withhold_rare
 from synth_assets.anonymity.risk import Attackers, Risk, measure_risk
 from synth_assets.anonymity.together import Earlier, exposed, smallest
 
@@ -26,6 +26,7 @@ __all__ = [
     "Hierarchy",
     "Risk",
     "anonymize",
+    "common_cells",
     "exposed",
     "like_withheld",
     "measure_risk",

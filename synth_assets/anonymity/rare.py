@@ -15,6 +15,7 @@ from synth_assets.classification.vocabulary import Role
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
+_CELLS = "common_cells_"
 NEARLY_UNIQUE = 0.5
 """A column that stays exact and of which more than this share of the cells is rare tells too many people apart."""
 
@@ -37,19 +38,31 @@ def withhold_rare(con: duckdb.DuckDBPyConnection, source_sql: str, columns: Sequ
     kinds = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {source_sql}").fetchall()}
     chosen = []
     for place, column in enumerate(columns):
-        name, common = quote(column.name), f"temp.common_cells_{place}"
         exact = column.role in {"sensitive", "insensitive"}
         if not exact and kinds[column.name] != "VARCHAR":
-            chosen.append(name)
+            chosen.append(quote(column.name))
             continue
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE common_cells_{place} AS SELECT {name} AS cell, count(*) AS n "
-            f"FROM {source_sql} WHERE {name} IS NOT NULL GROUP BY {name} HAVING count(DISTINCT __unit) >= {k}"
-        )
+        chosen.append(common_cells(con, source_sql, column.name, k, place))
         if exact:
-            _require_common(con, column.name, common, source_sql, k)
-        chosen.append(f"CASE WHEN {name} IN (SELECT cell FROM {common}) THEN {name} END AS {name}")
+            _require_common(con, column.name, f"temp.{_CELLS}{place}", source_sql, k)
     return f"(SELECT {', '.join(chosen)}, __unit FROM {source_sql})"
+
+
+def common_cells(con: duckdb.DuckDBPyConnection, source_sql: str, column: str, least: int, place: int) -> str:
+    """SQL of a column without the cells that fewer than ``least`` units of ``source_sql`` hold.
+
+    It reads a temporary table, which is made and bears the number ``place``.
+    """
+    name = quote(column)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_CELLS}{place} AS SELECT {name} AS cell, count(*) AS n FROM {source_sql} "
+        f"WHERE {name} IS NOT NULL GROUP BY {name} HAVING count(DISTINCT __unit) >= {least}"
+    )
+    return _shown(name, place)
+
+
+def _shown(name: str, place: int) -> str:
+    return f"CASE WHEN {name} IN (SELECT cell FROM temp.{_CELLS}{place}) THEN {name} END AS {name}"
 
 
 def like_withheld(con: duckdb.DuckDBPyConnection, relation: str, roles: Sequence[tuple[str, Role]]) -> str:
@@ -63,9 +76,8 @@ def like_withheld(con: duckdb.DuckDBPyConnection, relation: str, roles: Sequence
     for place, (column, role) in enumerate(roles):
         if role != "quasi_identifier":
             continue
-        name, common = quote(column), f"common_cells_{place}"
-        seen = f"CASE WHEN {name} IN (SELECT cell FROM temp.{common}) THEN {name} END AS {name}"
-        chosen.append(seen if common in tables else name)
+        name = quote(column)
+        chosen.append(_shown(name, place) if f"{_CELLS}{place}" in tables else name)
     return f"(SELECT {', '.join([*chosen, '__unit'])} FROM {relation})"
 
 

@@ -6,8 +6,8 @@
 ``classification_evidence.csv`` holds counts and shares of 25 tables by somebody who did not know the code, collected by
 the rules of today with the *vocabulary of before* they were seen. With today's vocabulary, which was mended after the
 errors on them were known, any weights would come out too sure; the rules that read values were mended after them too,
-so that these still are, a little. ``fit`` reports figures of tables left out of the fit, one after the other; ``--write``
-fits all of them.
+so that these still are, a little. ``fit`` reports figures of tables left out of the fit, one after the other;
+``--write`` fits all of them.
 """
 
 from __future__ import annotations

@@ -105,12 +105,12 @@ def _named_by_table(table: Table, index: int) -> Finding:
             told = judge_readings((best,), found)
             if told.entity_type == best.entity_type:
                 return replace(told, rule="the table's name and the column's")
-    nameless = found.distinct >= 8 and found.words > 1.5 and max(found.given_names, found.surnames) < 0.15
-    nameless |= _called(table.name) == "THING" and found.given_names < 0.6
+    least = 0.6 if _of_places(table) else 0.3
+    nameless = _called(table.name) == "THING" and found.values > 0 and max(found.given_names, found.surnames) < least
     if finding.entity_type in {"person_name", "last_name", "first_name"} and (
         nameless or (not table.about_people and found.given_names < 0.3)
     ):
-        note = "a bare `name` whose values are no people's" if nameless else "a bare `name` where nobody is spoken of"
+        note = "a bare `name` in a table of things" if nameless else "a bare `name` where nobody is spoken of"
         return replace(finding, entity_type="text", confidence=0.7, evidence=(*finding.evidence, note))
     return finding
 

@@ -45,6 +45,7 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
     commands = {
         "chain": ["chain.py"],
         "classification": ["classification.py", *(["--data", str(data)] if data else [])],
+        "deidentification": ["deidentification.py", "names", "joins"],
         "synthesis": ["synthesis.py", "quality", str(table)],
         "pace": ["synthesis.py", "pace"],
         "diffix": ["diffix.py", "quality", str(table)],
@@ -59,7 +60,7 @@ def scripts(data: Path | None, folder: Path) -> dict[str, list[str]]:
         commands["nist"] = ["synthesis.py", "quality", str(data / "nist_acs_national2019.csv"), "--epsilon", "1"]
         commands["nist"] += ["--domain", "benchmarks/nist.json", "--methods", "mst", "privbayes", "aim"]
         commands["nist"] += ["--columns", *NIST_COLUMNS]
-        commands["deidentification"] = ["deidentification.py", "names", "joins", "adult", "--table", str(table)]
+        commands["anonymity"] = ["anonymity.py", "adult", "values", "--data", str(data)]
         commands["evaluation"] = ["evaluation.py", "--data", str(data)]
         commands["statistics"] = ["figures.py", str(table)]
     return commands

@@ -1,15 +1,11 @@
-"""De-identification and k-anonymity: how fast, in how much memory, and that no join breaks.
+"""De-identification: how fast, in how much memory, and that no join breaks.
 
     python benchmarks/deidentification.py names [--rows 1000000]       consistent unique fakes, beside Faker's
     python benchmarks/deidentification.py table [--rows 10000000]      12 columns, six of them identifiers
     python benchmarks/deidentification.py joins [--rows 1000000]       three related tables about so many people
-    python benchmarks/deidentification.py groups [--rows 10000000]     k = 5 and l = 2
-    python benchmarks/deidentification.py adult --table TABLE.csv      k = 5 with nine quasi-identifiers
-    python benchmarks/deidentification.py values                       k, l and t of 20 tables; needs the peer
 
 Prints JSON. CPU seconds are of the process; ``names`` runs on one thread. ``table`` writes the encrypted file that the
-platform writes; its rows lie in one, too. The peer of ``values`` lives in ``.peers/pycanon``, made with
-``python -m venv .peers/pycanon; .peers/pycanon/bin/pip install pycanon==1.1.0``.
+platform writes; its rows lie in one, too. Privacy models have a script of their own, ``anonymity.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,8 +25,6 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from synth_assets.anonymity import Anonymize, AnonymizedColumn, anonymize
-from synth_assets.anonymity.recount import Recount
 from synth_assets.classification import EntityType
 from synth_assets.deidentification import TreatedColumn, deidentify
 from synth_assets.storage import Warehouse, install_keys
@@ -164,112 +157,22 @@ def joins(rows: int) -> dict[str, Any]:
     return found
 
 
-def groups(rows: int) -> dict[str, Any]:
-    """k = 5 and l = 2 over five quasi-identifiers."""
-    con = duckdb.connect()
-    install_keys(con, bytes(range(32)))
-    con.execute(f"CREATE TABLE people AS {PEOPLE.format(rows=rows)}")
-    chosen = {"birth_date": "DATE", "town": "VARCHAR", "sex": "VARCHAR", "age": "INTEGER", "diagnosis": "VARCHAR"}
-    columns = [
-        AnonymizedColumn(name=n, data_type=t, role="sensitive" if n == "diagnosis" else "quasi_identifier")
-        for n, t in chosen.items()
-    ]
-    found: dict[str, Any] = {"rows": rows}
-    listed = ", ".join([*chosen, "__unit"])
-    with measured(found, rows):
-        made = anonymize(con, f"(SELECT {listed} FROM people)", columns, Anonymize(k=5, l=2), "made")
-    return found | made.model_dump(mode="json", include={"min_k", "min_l", "classes", "loss", "optimal"})
-
-
-ADULT = (
-    *("age", "workclass", "education", "marital-status", "occupation", "relationship", "race", "sex"),
-    "native-country",
-)
-
-
-def adult(path: Path) -> dict[str, Any]:
-    """The table of the anonymization literature, with generated hierarchies."""
-    con = duckdb.connect()
-    con.execute("CREATE TABLE adult AS SELECT *, row_number() OVER () AS __unit FROM read_csv(?)", [str(path)])
-    types = {row[0]: row[1] for row in con.execute("DESCRIBE adult").fetchall()}
-    columns = [AnonymizedColumn(name=n, data_type=types[n], role="quasi_identifier") for n in ADULT]
-    found: dict[str, Any] = {"k": 5, "quasi_identifiers": len(ADULT)}
-    with measured(found, con.execute("SELECT count(*) FROM adult").fetchall()[0][0]):
-        made = anonymize(con, "(SELECT * FROM adult)", columns, Anonymize(k=5), "made")
-    return found | made.model_dump(mode="json", include={"rows", "suppressed_rows", "classes", "loss", "optimal"})
-
-
-PEER = """
-import json, sys
-import pandas as pd
-from pycanon import anonymity
-answers = []
-for path in sys.argv[1:]:
-    table = pd.read_csv(path)
-    quasi = [name for name in table if name.startswith("q")]
-    row = {"k": int(anonymity.k_anonymity(table, quasi)), "l": int(anonymity.l_diversity(table, quasi, ["s"]))}
-    row["entropy"] = int(anonymity.entropy_l_diversity(table, quasi, ["s"]))
-    row |= {f"t_{name}": float(anonymity.t_closeness(table, quasi, [name])) for name in ("s", "n")}
-    answers.append(row)
-print(json.dumps(answers))
-"""
-
-
-def values(tables: int) -> dict[str, Any]:
-    """Random tables of two quasi-identifiers, a word and a number: what they reach, by our counter and by pycanon's."""
-    con = duckdb.connect()
-    python = Path(__file__).parents[1] / ".peers/pycanon/bin/python"
-    mine = []
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder) / f"{seed}.csv") for seed in range(tables)]
-        for seed, path in enumerate(paths):
-            rows, words, numbers = 200 + 97 * seed, 2 + seed % 5, 2 + seed % 9
-            con.execute(
-                f"CREATE OR REPLACE TABLE made AS SELECT (hash(i, {seed}) % 3)::INT AS q1, "
-                f"(hash(i, {seed}, 1) % 4)::INT AS q2, 'w' || hash(i, {seed}, 2) % {words} AS s, "
-                f"(hash(i, {seed}, 3) % {numbers} + q1)::INT AS n "
-                f"FROM range({rows}) AS r(i)"
-            )
-            con.execute(f"COPY made TO '{path}' (HEADER)")
-            con.execute(
-                "CREATE OR REPLACE TEMP TABLE counted AS SELECT q1 AS c0, q2 AS c1, s AS c2, n AS c3, rowid AS unit, "
-                "1.0::DOUBLE AS w FROM made"
-            )
-            model = Anonymize(k=2, t=0.5)
-            word, number = (
-                Recount(con, (0, 1), (place,), ordered, "counted").measure("counted", model)
-                for place, ordered in ((2, ()), (3, (3,)))
-            )
-            reached = {"k": word.min_k, "l": word.min_l, "entropy": int((word.min_entropy_l or 0) + 1e-9)}
-            mine.append({**reached, "t_s": word.max_t, "t_n": number.max_t})
-        asked = subprocess.run([python, "-c", PEER, *paths], capture_output=True, text=True, check=True)
-    theirs = json.loads(asked.stdout.splitlines()[-1])
-    apart = {key: max(abs(a[key] - b[key]) for a, b in zip(mine, theirs, strict=True)) for key in mine[0]}
-    return {"tables": tables, "largest_difference": apart}
-
-
 SIZES: dict[str, tuple[Callable[[int], dict[str, Any]], int]] = {
     "names": (names, 1_000_000),
     "table": (table, 10_000_000),
     "joins": (joins, 1_000_000),
-    "groups": (groups, 10_000_000),
-    "values": (values, 20),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="+", choices=[*SIZES, "adult"])
-    parser.add_argument("--table", type=Path, help="adult_raw.csv")
+    parser.add_argument("what", nargs="+", choices=list(SIZES))
     parser.add_argument("--rows", type=int)
     chosen = parser.parse_args()
     answers = {}
     for what in chosen.what:
-        if what == "adult":
-            answers[what] = adult(chosen.table)
-        else:
-            run, rows = SIZES[what]
-            answers[what] = run(chosen.rows or rows)
+        run, rows = SIZES[what]
+        answers[what] = run(chosen.rows or rows)
     json.dump(answers, sys.stdout, indent=1)
     print()
 

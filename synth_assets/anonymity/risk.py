@@ -133,11 +133,9 @@ def attackers_on(classes: Classes, shown: BoolArray, k: int) -> Attackers:
     """The three attackers on the classes of a table of which only some are shown."""
     units = classes.units()
     people = units if classes.population is None else np.maximum(units, classes.population.count())
-    sizes = [
-        (int(n), int(f), int(own))
-        for n, f, own in zip(units[shown], people[shown], classes.settled[shown], strict=True)
-        if own
-    ]
+    pairs, place = np.unique(np.array([units[shown], people[shown]]), axis=1, return_inverse=True)
+    settled = np.bincount(place.ravel(), weights=classes.settled[shown], minlength=pairs.shape[1])
+    sizes = [(int(n), int(f), int(many)) for (n, f), many in zip(pairs.T, settled, strict=True) if many]
     seen = shown[classes.roaming.classes]
     where, who = classes.roaming.classes[seen], classes.roaming.members[seen]
     smallest = np.full((2, int(who.max(initial=-1)) + 1), np.iinfo(np.int64).max)

@@ -6,10 +6,18 @@ its kind, plus :data:`SECOND` in the kind's second part. Equal places are equal 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 
 SECOND = 2**62
 """Added to the places of the second part of a kind, so that one number tells both."""
+
+
+def they_meet(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether two identities have one spot; the spots where they do are kept in the temporary table ``met``."""
+    con.execute("CREATE OR REPLACE TEMP TABLE met AS SELECT spot FROM taken GROUP BY spot HAVING min(n) <> max(n)")
+    return counted(con, "SELECT count(*) FROM met") > 0
 
 
 def move_apart(con: duckdb.DuckDBPyConnection, longer: tuple[int, int], sizes: tuple[int, int]) -> str | None:
@@ -27,10 +35,9 @@ def move_apart(con: duckdb.DuckDBPyConnection, longer: tuple[int, int], sizes: t
 
 def _ranked(con: duckdb.DuckDBPyConnection, most: tuple[int, int]) -> str | None:
     """Let all but the first of a place have their rank; SQL after SELECT, None where a rank passes its limit."""
-    met = "(SELECT spot FROM taken GROUP BY spot HAVING count(*) > 1)"
     ranked = (
         "FROM (SELECT n, spot, row_number() OVER (PARTITION BY spot ORDER BY n) - 1 AS again "
-        f"FROM (SELECT DISTINCT n, spot FROM taken SEMI JOIN {met} USING (spot))) WHERE again > 0"
+        "FROM (SELECT DISTINCT n, spot FROM taken SEMI JOIN met USING (spot))) WHERE again > 0"
     )
     passed = f"again > CASE WHEN spot >= {SECOND} THEN {most[1]} ELSE {most[0]} END"
     return None if counted(con, f"SELECT count(*) {ranked} AND {passed}") else ranked
@@ -42,48 +49,52 @@ def _parked(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> str | Non
     In the order of the places, one that finds its place taken stands right behind the one before. Those who would
     stand behind the last place begin at the first, with all others where they were.
     """
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE taken AS SELECT n, min(spot) >= {SECOND} AS part, "
-        f"min(spot) % {SECOND} AS place FROM taken GROUP BY n"
-    )
-    size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
-    if counted(con, f"SELECT count(*) FROM (SELECT part FROM taken GROUP BY part HAVING count(*) > {size})"):
-        return None
     if _park_near(con, sizes):
         return "FROM parked WHERE again <> place"
-    start = "place"
+    size, base = _by_part(sizes), _by_part((0, SECOND))
+    con.execute("CREATE OR REPLACE TEMP TABLE everybody AS SELECT n, min(spot) AS spot FROM taken GROUP BY n")
+    crowded = f"SELECT spot >= {SECOND} AS part FROM everybody GROUP BY part HAVING count(*) > {size}"
+    if counted(con, f"SELECT count(*) FROM ({crowded})"):
+        return None
+    start = "spot"
     for _ in range(2):
-        _park(con, f"SELECT *, 0 AS block, {start} AS start FROM taken")
+        _park(con, f"SELECT *, spot >= {SECOND} AS part, {start} AS start FROM everybody")
         con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT n FROM parked WHERE again >= {size}")
         if not counted(con, "SELECT count(*) FROM over"):
             break
-        start = "CASE WHEN n IN (SELECT n FROM over) THEN 0 ELSE place END"
+        start = f"CASE WHEN n IN (SELECT n FROM over) THEN {base} ELSE spot END"
     return "FROM parked WHERE again <> place"
 
 
 def _park_near(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> bool:
     """Park in the blocks of places where two met, if no one leaves a block: then all others stay where they are."""
     rows = counted(con, "SELECT count(*) FROM taken")
-    widths = [max(64, 16 * size // rows) for size in sizes]
-    width = f"CASE WHEN part THEN {widths[1]} ELSE {widths[0]} END"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, place // {width} AS block "
-        "FROM (SELECT part, place FROM taken GROUP BY ALL HAVING count(*) > 1)"
-    )
+    width = _by_part([max(64, 16 * size // rows) for size in sizes])
+    spots = f"SELECT *, spot >= {SECOND} AS part, spot % {SECOND} // {width} AS block FROM"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, block FROM ({spots} met)")
     if counted(con, "SELECT count(*) FROM over") > rows // 64:
         return False
-    blocks = f"(SELECT *, place // {width} AS block, place AS start FROM taken)"
-    _park(con, f"SELECT * FROM {blocks} SEMI JOIN over USING (part, block)")
-    size = f"CASE WHEN part THEN {sizes[1]} ELSE {sizes[0]} END"
-    return not counted(con, f"SELECT count(*) FROM parked WHERE again >= least((block + 1) * {width}, {size})")
+    _park(con, f"SELECT DISTINCT n, spot, spot AS start, part FROM ({spots} taken) SEMI JOIN over USING (part, block)")
+    ends = f"least((place // {width} + 1) * {width}, {_by_part(sizes)})"
+    return not counted(con, f"SELECT count(*) FROM parked WHERE again >= {ends}")
 
 
 def _park(con: duckdb.DuckDBPyConnection, rows: str) -> None:
-    order = "(PARTITION BY part, block ORDER BY start, n"
+    """Let each stand at its start or right behind the one before, in the order of starts; the parts do not meet.
+
+    The rows are sorted once and then run through: windows without an order of their own keep that of the rows.
+    """
+    ordered = f"SELECT *, row_number() OVER () - 1 AS p FROM (SELECT * FROM ({rows}) ORDER BY start, n)"
+    stands = "p + max(start - p) OVER (ROWS UNBOUNDED PRECEDING)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, place, block, p + max(start - p) OVER {order} "
-        f"ROWS UNBOUNDED PRECEDING) AS again FROM (SELECT *, row_number() OVER {order}) - 1 AS p FROM ({rows}))"
+        f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, spot % {SECOND} AS place, stood % {SECOND} AS again "
+        f"FROM (SELECT *, {stands} AS stood FROM ({ordered}))"
     )
+
+
+def _by_part(values: Sequence[int]) -> str:
+    """SQL of one number or the other, by ``part``."""
+    return f"CASE WHEN part THEN {values[1]} ELSE {values[0]} END"
 
 
 def counted(con: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -93,5 +104,5 @@ def counted(con: duckdb.DuckDBPyConnection, query: str) -> int:
 
 def forget(con: duckdb.DuckDBPyConnection) -> None:
     """Free the temporary tables."""
-    for table in ("taken", "parked", "over"):
+    for table in ("taken", "met", "everybody", "parked", "over"):
         con.execute(f"DROP TABLE IF EXISTS temp.{table}")

@@ -17,7 +17,7 @@ from typing import NoReturn
 import duckdb
 
 from synth_assets.deidentification.coarsening import Mask
-from synth_assets.deidentification.collisions import SECOND, counted, forget, move_apart
+from synth_assets.deidentification.collisions import SECOND, counted, forget, move_apart, they_meet
 from synth_assets.deidentification.columns import (
     ColumnOutcome,
     Deidentification,
@@ -121,6 +121,7 @@ def deidentify(
     job.create()
     for column in job.unique:
         job.keep_apart(column)
+    job.tidy()
     return job.outcome(con.execute(f"SELECT count(*) FROM {source_sql}").fetchall()[0][0])
 
 
@@ -164,7 +165,7 @@ class _Job:
         if any(f.fake.fake in GENDERED for f in self.faked):
             made.append((f"{KNOWN_GENDER} BOOLEAN", "female"))
         made += [(f"{KNOWN_SHIFT} UBIGINT", "hs")] if self._shifts else []
-        made += [(f"{self._kept_number(f)} UBIGINT", f"n{f.index}") for f in self.unique]
+        made += [(f"{name} UBIGINT", number) for name, number in self._kept_numbers.items()]
         made += self._codes()
         self.con.execute(f"CREATE OR REPLACE TABLE {self.target} ({', '.join(column for column, _ in made)})")
         cells = ", ".join(cell for _, cell in made)
@@ -274,18 +275,19 @@ class _Job:
     def _numbered(self) -> str:
         """The kept rows with columns named by number, the gender and the numbers that fakes are made of.
 
-        One keyed hash of the unit serves all fakes that stand for it; only a row without a unit needs another. Shifts
+        The words before what is hashed are short, so that it fits into one block of SHA-256 beside the key. One keyed
+        hash of the unit serves all fakes that stand for it; only a row without a unit needs another. Shifts
         have one of their own, as the first can be worked out from a person's fakes.
         """
-        by_value = {f.index: f"keyed_number('fake', 'value:' || c{f.index}::VARCHAR)" for f in self.faked}
-        unit = ", keyed_number('fake', 'unit:' || u::VARCHAR) AS hu" if any(f.by_unit for f in self.faked) else ""
+        by_value = {f.index: f"keyed_number('fake', 'v:' || c{f.index}::VARCHAR)" for f in self.faked}
+        unit = ", keyed_number('fake', 'u:' || u::VARCHAR) AS hu" if any(f.by_unit for f in self.faked) else ""
         numbers = "".join(
             f", {f'coalesce(hu, {by_value[f.index]})' if f.by_unit else by_value[f.index]} AS n{f.index}"
             for f in self.faked
         )
-        shift = ", keyed_number('fake', 'shift:' || u::VARCHAR) AS hs" if self._shifts else ""
+        shift = ", keyed_number('fake', 's:' || u::VARCHAR) AS hs" if self._shifts else ""
         if self.answers is not None and any(isinstance(column.treatment, FakeText) for column in self.columns):
-            unit += ", keyed_number('fake', 'unit:' || u::VARCHAR) AS ht"
+            unit += ", keyed_number('fake', 'u:' || u::VARCHAR) AS ht"
         numbered = f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._with_texts(self._rows)}))"
         if not self.places:
             return numbered
@@ -348,8 +350,18 @@ class _Job:
         ]
 
     def _kept_number(self, faked: FakedColumn) -> str:
+        """The column that keeps the number of a unique column; those that stand for the unit have one together."""
         longest = max(len(column.name) for column in self.columns)
-        return quote(f"{'_' * longest}n{faked.index}")
+        return quote(f"{'_' * longest}n{'u' if faked.by_unit and self.all_have_units else faked.index}")
+
+    @cached_property
+    def _kept_numbers(self) -> dict[str, str]:
+        return {self._kept_number(faked): f"n{faked.index}" for faked in self.unique}
+
+    @cached_property
+    def all_have_units(self) -> bool:
+        """Whether no row lacks a unit, so that the fakes of a unit follow from one number."""
+        return counted(self.con, f"SELECT count(*) - count(__unit) FROM {self.kept}") == 0
 
     def keep_apart(self, faked: FakedColumn) -> None:
         """Give other fakes to the identities of a unique column whose fake is another's too.
@@ -368,7 +380,7 @@ class _Job:
             f"CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS n, CASE WHEN {part} THEN {SECOND} ELSE 0 END + "
             f"{place}::BIGINT AS spot FROM {self.target} WHERE {own} IS NOT NULL"
         )
-        if counted(self.con, "SELECT count(*) - count(DISTINCT spot) FROM taken"):
+        if they_meet(self.con):
             moved = move_apart(self.con, longer(kind, self.pools), places(kind, self.pools))
             if moved is None:
                 self._refuse(faked.index)
@@ -380,7 +392,11 @@ class _Job:
             )
             self.redrawn[faked.index] = int(updated.fetchall()[0][0])
         forget(self.con)
-        self.con.execute(f"ALTER TABLE {self.target} DROP COLUMN {number}")
+
+    def tidy(self) -> None:
+        """Drop what was kept to keep fakes apart."""
+        for name in self._kept_numbers:
+            self.con.execute(f"ALTER TABLE {self.target} DROP COLUMN {name}")
 
     def _refuse(self, index: int) -> NoReturn:
         column = self.columns[index]

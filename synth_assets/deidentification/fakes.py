@@ -67,6 +67,8 @@ def fake_expression(kind: FakeKind, digits: Digits, pools: Pools) -> str:
     if digits.place is not None and kind in AGREEING:
         return _of_place(kind, digits.place, digits, pools)
     place = place_expression(kind, digits, pools)
+    if kind == "phone":
+        place = f"({digits.own} % {places(kind, pools)[0]})"  # the places of the other part are the last digits of it
     if kind in _NAMES:
         return _NAMES[kind](place, digits, pools)
     place = place if digits.again is None else f"coalesce({digits.again}, {place})"
@@ -210,10 +212,12 @@ def _tag(d: Digits, count: int) -> str:
 
 
 def _phone(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001 - one signature for all recipes
-    number, code = _digits(place, 12), calling_code(d.value)
+    """The calling code is worked out once for each row: what a lambda takes is no text that is repeated."""
+    number = _digits(place, 12)
     groups = " || ' ' || ".join(f"substr({number}, {start}, 3)" for start in (1, 4, 7, 10))
-    kept = unused_number(code, _digits(place, FREE_DIGITS))
-    return f"CASE WHEN {code} <> '' THEN {kept} ELSE '+{UNASSIGNED} ' || {groups} END"
+    kept = unused_number("code", _digits(place, FREE_DIGITS))
+    made = f"CASE WHEN code <> '' THEN {kept} ELSE '+{UNASSIGNED} ' || {groups} END"
+    return f"list_transform([{calling_code(d.value)}], lambda code: {made})[1]"
 
 
 def _national_id(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001

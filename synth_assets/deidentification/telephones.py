@@ -39,12 +39,13 @@ UNASSIGNED = "999"
 
 _USUAL = max(UNUSED, key=lambda digits: len(UNUSED[digits]))
 _CODES = "|".join(code for codes in UNUSED.values() for code in codes.split())
-_INTERNATIONAL = rf"^\s*(?:\+|00)[\s(]*({_CODES})[\s\d().\-/]{{6,16}}$"
+_INTERNATIONAL = r" *(\+|00)[ (]*[1-9][0-9 ().\-/]{7,20}"
 
 
 def calling_code(number: str) -> str:
     """SQL of the calling code that a number is written with, after ``+`` or ``00``; empty where none is known."""
-    return f"coalesce(regexp_extract({number}, {literal(_INTERNATIONAL)}, 1), '')"
+    begins = f"regexp_extract(ltrim({number}, ' +(0'), {literal(f'^(?:{_CODES})')})"
+    return f"CASE WHEN regexp_full_match({number}, {literal(_INTERNATIONAL)}) THEN {begins} ELSE '' END"
 
 
 def unused_number(code: str, free: str) -> str:
@@ -53,6 +54,5 @@ def unused_number(code: str, free: str) -> str:
     cases = " ".join(
         f"WHEN {code} IN ({', '.join(map(literal, codes.split()))}) THEN {literal(digits)}" for digits, codes in others
     )
-    national = f"(CASE {cases} ELSE {literal(_USUAL)} END || {free})"
-    groups = f"left({national}, 3) || ' ' || substr({national}, 4, 3) || ' ' || substr({national}, 7)"
-    return f"'+' || {code} || ' ' || {groups}"
+    prefix = f"CASE {cases} ELSE {literal(_USUAL)} END"
+    return f"'+' || {code} || ' ' || {prefix} || left({free}, 3) || ' ' || right({free}, 6)"

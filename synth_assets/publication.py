@@ -283,9 +283,10 @@ def _anonymity(model: Anonymize, made: Anonymization) -> dict[str, Any]:
     left_out = made.suppressed_rows / max(made.rows + made.suppressed_rows, 1)
     return {
         "model": model.wished,
+        "hidden_among": None if model.k else model.population,
         "steps": made.steps,
         "left_out_percent": ceil(100 * left_out),
-        "loss": round(made.loss, 1),
+        "loss": round(sum(column.loss for column in made.levels.values()), 1),
     }
 
 

@@ -162,7 +162,8 @@ def contribution_plot(risk: Mapping[str, Any]) -> bytes:
     axes.set_yticks(range(len(found)), [plain(one["column"]) for one in found])
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.2%}")
+    axes.xaxis.get_major_locator().set_params(nbins=4)
     axes.set_xlabel("share of all units" if shapley else "alone only because of it", fontsize=8, color=CONTROL)
     return _png(figure)
 

@@ -228,7 +228,7 @@ def _plan_boxes(
     steps = list(table.steps.values())
     levels = [step.codes for step in steps]
     entropy = Entropy(levels, [step.counts for step in steps], int(base.rows.sum()))
-    boxes = describe(base, axes, box, entropy)
+    boxes = describe(base, axes, box, entropy, demand.k)
     changed = {
         place: texts
         for (place, step), texts in zip(table.steps.items(), boxes.texts, strict=True)

@@ -55,7 +55,8 @@ class Steps:
 
     ``codes[level][code]`` numbers the labels of a level; ``counts[code]`` are the rows of each base value. Base values
     are numbered in the temporary table ``dictionary`` (key, code), where a row is looked up by ``key``. ``words`` are
-    the base values as text, in their order where they have one.
+    the base values as text, in their order where they have one; ``finest`` what the first step that is not the value
+    itself makes of them, even where no two become the same.
     """
 
     column: AnonymizedColumn
@@ -65,6 +66,7 @@ class Steps:
     codes: tuple[IntArray, ...]
     counts: IntArray
     words: tuple[Label, ...]
+    finest: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def build(
     counts = np.array([n for _, n in facts], dtype=np.int64)
     steps = [Step("the value itself", None)] if base.raw else []
     suppressible = given is None or given.suppressible
-    steps += _useful(base.make(facts), len(facts) if base.raw else 0, 2 if suppressible else 1)
+    made = base.make(facts)
+    steps += _useful(made, len(facts) if base.raw else 0, 2 if suppressible else 1)
     if suppressible and (len(facts) > 1 or not steps):
         steps.append(Step(STAR, (STAR,) * len(facts)))
     if not steps:
@@ -136,7 +139,8 @@ def build(
         )
     codes = tuple(_number(step.labels, len(facts)) for step in steps)
     words = tuple(text for (text,) in texts) if base.raw else tuple(steps[0].labels or ())
-    return Steps(column, base.key, dictionary, tuple(steps), codes, counts, words)
+    finest = tuple(made[0].labels or ()) if base.raw and made else ()
+    return Steps(column, base.key, dictionary, tuple(steps), codes, counts, words, finest)
 
 
 def _number(labels: tuple[Label, ...] | None, values: int) -> IntArray:

@@ -84,8 +84,11 @@ def joined_interval(low: Label, high: Label, kind: str) -> Label:
     """
     if not low or not high or not all(re.match(r"[\[-]?\d|\[-\d", text) for text in (low, high)):
         return None
-    if kind == "temporal" and re.fullmatch(r"\d+-\d\d", high):
-        year, month = map(int, high.split("-"))
-        return f"[{low}-01, {year + month // 12:04d}-{month % 12 + 1:02d}-01)"
+    if kind == "temporal":
+        month = re.compile(r"(\d+)-(\d\d)")
+        low = f"{low}-01" if month.fullmatch(low) else low
+        if found := month.fullmatch(high):
+            years, months = divmod(int(found[1]) * 12 + int(found[2]), 12)
+            return f"[{low}, {years:04d}-{months + 1:02d}-01)"
     start = low[1:].split(", ")[0] if low.startswith("[") else low
     return f"[{start}, {high.split(', ')[1]}" if high.startswith("[") else f"[{start}, {high}]"

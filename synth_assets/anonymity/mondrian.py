@@ -47,16 +47,19 @@ class Axis:
         ranks[np.lexsort([codes, *self.steps.codes])] = codes
         return ranks
 
-    def label(self, codes: IntArray) -> tuple[Label, IntArray]:
-        """What stands for some base codes, of which no value lies outside it, and the codes that it stands for."""
+    def label(self, codes: IntArray, common: BoolArray) -> tuple[Label, IntArray]:
+        """What stands for some base codes, of which no value lies outside it, and the codes that it stands for.
+
+        An end of an interval is a value that many have (``common``), or an edge of the finest interval that holds it:
+        else it would tell one person's value.
+        """
         words = self.steps.words
         if len(codes) == 1:
             return words[int(codes[0])], codes
         if self.is_ordered:
-            low, high = int(codes.min()), int(codes.max())
-            text = joined_interval(words[low], words[high], self.kind)
+            text, covered = self._interval(int(codes.min()), int(codes.max()), common)
             if text is not None:
-                return text, np.arange(low, high + 1)
+                return text, covered
         elif len(codes) <= MOST_LISTED:
             listed = sorted("(missing)" if words[c] is None else str(words[c]) for c in codes.tolist())
             return f"{{{', '.join(listed)}}}", codes
@@ -64,6 +67,20 @@ class Axis:
             if step.labels is not None and (numbers[codes] == numbers[codes[0]]).all():
                 return step.labels[int(codes[0])], np.flatnonzero(numbers == numbers[codes[0]])
         return STAR, np.arange(len(words))
+
+    def _interval(self, low: int, high: int, common: BoolArray) -> tuple[Label, IntArray]:
+        """The interval from one base code to another, and all codes in it."""
+        words, first, last = self.steps.words, low, high
+        ends = [words[low], words[high]]
+        if self.steps.finest:
+            near = np.array([self.steps.finest.index(label) for label in self.steps.finest])
+            if not common[low]:
+                ends[0], first = self.steps.finest[low], int(np.flatnonzero(near == near[low])[0])
+            if not common[high]:
+                ends[1], last = self.steps.finest[high], int(np.flatnonzero(near == near[high])[-1])
+        elif self.steps.steps[0].labels is None and not (common[low] and common[high]):
+            return None, np.arange(0)
+        return joined_interval(ends[0], ends[1], self.kind), np.arange(first, last + 1)
 
 
 @dataclass(frozen=True)
@@ -148,11 +165,13 @@ def _beyond_median(local: IntArray, ranks: IntArray, rows: IntArray) -> BoolArra
     return np.asarray(ranks > limit[local])
 
 
-def describe(base: Classes, axes: Sequence[Axis], box: IntArray, entropy: Entropy) -> Boxes:
-    """Name the boxes; such as bear the same labels become one."""
+def describe(base: Classes, axes: Sequence[Axis], box: IntArray, entropy: Entropy, k: int) -> Boxes:
+    """Name the boxes; such as bear the same labels become one. Values that ``k`` units have are common."""
     texts, labels, bits = [], [], []
     for axis, codes in zip(axes, base.codes, strict=True):
-        found, numbers, sizes = _name(axis, codes.astype(np.int64), box)
+        own = codes.astype(np.int64)
+        common = base.joined(own, len(axis.steps.counts)).units() >= k
+        found, numbers, sizes = _name(axis, own, box, common)
         texts.append(found)
         labels.append(numbers)
         bits.append(float(np.bincount(box, weights=base.rows) @ np.log2(np.maximum(sizes, 1))[numbers]))
@@ -164,7 +183,9 @@ def describe(base: Classes, axes: Sequence[Axis], box: IntArray, entropy: Entrop
     return Boxes(into[box], tuple(texts), listed[:, one], base.joined(into[box], size), losses)
 
 
-def _name(axis: Axis, codes: IntArray, box: IntArray) -> tuple[tuple[Label, ...], IntArray, IntArray]:
+def _name(
+    axis: Axis, codes: IntArray, box: IntArray, common: BoolArray
+) -> tuple[tuple[Label, ...], IntArray, IntArray]:
     """The distinct labels of one column, which of them each box has, and how many rows have a value in each."""
     width = len(axis.steps.counts)
     held, members = np.divmod(distinct(box * width + codes), width)
@@ -173,7 +194,7 @@ def _name(axis: Axis, codes: IntArray, box: IntArray) -> tuple[tuple[Label, ...]
     np.add.at(sums, held, marks[members])
     _, example, numbers = np.unique(sums, return_index=True, return_inverse=True)
     first, last = np.searchsorted(held, example), np.searchsorted(held, example, side="right")
-    named = [axis.label(members[a:b]) for a, b in zip(first, last, strict=True)]
+    named = [axis.label(members[a:b], common) for a, b in zip(first, last, strict=True)]
     sizes = np.array([int(axis.steps.counts[covered].sum()) for _, covered in named], dtype=np.int64)
     texts: dict[Label, int] = {}
     again = np.array([texts.setdefault(text, len(texts)) for text, _ in named], dtype=np.int64)

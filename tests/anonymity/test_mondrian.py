@@ -42,18 +42,20 @@ def run(
 
 
 def test_the_table_of_the_paper(con: duckdb.DuckDBPyConnection) -> None:
-    # LeFevre et al. 2006, figure 2: six patients by age, sex and zipcode, k = 2; the age is cut at its median first
+    # LeFevre et al. 2006, figure 2: six patients by age, sex and zipcode, k = 2; the age is cut at its median first.
+    # Ages that one person has are no ends of an interval: those of the finest step, of two years, are. Three zipcodes
+    # are too few for steps, and the first of them, which one person has, is no end either
     people = [(25, "Male", 53711), (25, "Female", 53712), (26, "Male", 53711)]
     people += [(27, "Male", 53710), (27, "Female", 53712), (28, "Male", 53711)]
     values = ", ".join(f"({age}, '{sex}', {zipcode}, {i})" for i, (age, sex, zipcode) in enumerate(people))
     made, rows = run(con, values, "age, sex, zipcode, __unit", ["age", "sex", "zipcode"], k=2)
     assert rows == [
-        ("[25, 26]", "{Female, Male}", "[53711, 53712]"),
-        ("[25, 26]", "{Female, Male}", "[53711, 53712]"),
-        ("[25, 26]", "{Female, Male}", "[53711, 53712]"),
-        ("[27, 28]", "{Female, Male}", "[53710, 53712]"),
-        ("[27, 28]", "{Female, Male}", "[53710, 53712]"),
-        ("[27, 28]", "{Female, Male}", "[53710, 53712]"),
+        ("[25, 28)", "{Female, Male}", "[53711, 53712]"),
+        ("[25, 28)", "{Female, Male}", "[53711, 53712]"),
+        ("[25, 28)", "{Female, Male}", "[53711, 53712]"),
+        ("[27, 30)", "{Female, Male}", "*"),
+        ("[27, 30)", "{Female, Male}", "*"),
+        ("[27, 30)", "{Female, Male}", "*"),
     ]
     assert (made.min_k, made.classes, made.suppressed_rows, made.optimal) == (3, 2, 0, False)
 
@@ -61,7 +63,7 @@ def test_the_table_of_the_paper(con: duckdb.DuckDBPyConnection) -> None:
 def test_boxes_are_as_fine_as_k_allows(con: duckdb.DuckDBPyConnection) -> None:
     values = ", ".join(f"({i}, {i})" for i in range(8))
     made, rows = run(con, values, "x, __unit", ["x"], k=2)
-    assert Counter(rows) == {(text,): 2 for text in ("[0, 1]", "[2, 3]", "[4, 5]", "[6, 7]")}
+    assert Counter(rows) == {(text,): 2 for text in ("[0, 2)", "[2, 4)", "[4, 6)", "[6, 8)")}
     # eight values of 3 bits each, of which a pair tells 2
     assert made.loss == pytest.approx(1 / 3)
     assert made.steps == {"x": "an interval of each class's own"}
@@ -91,19 +93,28 @@ def test_many_words_are_called_by_their_group(con: duckdb.DuckDBPyConnection) ->
     assert made.loss < 1
 
 
+def test_an_end_that_few_have_is_not_shown(con: duckdb.DuckDBPyConnection) -> None:
+    # 20 and 29 are shared by two, 43 and 97 are one person's
+    ages = (20, 20, 25, 29, 29, 43, 44, 44, 70, 97)
+    values = ", ".join(f"({age}, {i})" for i, age in enumerate(ages))
+    made, rows = run(con, values, "age, __unit", ["age"], k=2, hierarchies={"age": Hierarchy(widths=(10, 20))})
+    assert Counter(rows) == {("20",): 2, ("[20, 29]",): 3, ("[40, 44]",): 3, ("[70, 100)",): 2}
+    assert made.min_k == 2
+
+
 def test_missing_numbers_have_no_place_in_an_interval(con: duckdb.DuckDBPyConnection) -> None:
     _, rows = run(con, "(NULL, 1), (3, 2), (7, 3), (8, 4)", "x, __unit", ["x"], k=2)
-    assert Counter(rows) == {("*",): 2, ("[7, 8]",): 2}
+    assert Counter(rows) == {("*",): 2, ("[6, 10)",): 2}
     _, rows = run(con, "(NULL, 1), (NULL, 2), (7, 3), (8, 4)", "x, __unit", ["x"], k=2)
-    assert Counter(rows) == {(None,): 2, ("[7, 8]",): 2}
+    assert Counter(rows) == {(None,): 2, ("*",): 2}  # a range of two values has no steps
 
 
 def test_a_cut_must_leave_enough_sensitive_values_on_both_sides(con: duckdb.DuckDBPyConnection) -> None:
     values = "(1, 'a', 1), (2, 'a', 2), (3, 'a', 3), (4, 'b', 4), (5, 'b', 5), (6, 'a', 6)"
     _, rows = run(con, values, "x, s, __unit", ["x"], ["s"], k=2)
-    assert {row[0] for row in rows} == {"[1, 3]", "[4, 6]"}
+    assert {row[0] for row in rows} == {"[0, 4)", "[4, 8)"}
     made, rows = run(con, values, "x, s, __unit", ["x"], ["s"], k=2, l=2)
-    assert {row[0] for row in rows} == {"[1, 6]"}
+    assert {row[0] for row in rows} == {"[0, 8)"}
     assert made.min_l == 2
 
 
@@ -120,6 +131,11 @@ def test_the_whole_table_must_satisfy_the_model(con: duckdb.DuckDBPyConnection) 
         ("[-10, -5)", "[0, 5)", "integer", "[-10, 5)"),
         ("2019-04-01", "2019-05-02", "temporal", "[2019-04-01, 2019-05-02]"),
         ("2019-04", "2019-12", "temporal", "[2019-04-01, 2020-01-01)"),
+        ("2019-04", "2019-05", "temporal", "[2019-04-01, 2019-06-01)"),
+        ("2019-04-03", "2019-05", "temporal", "[2019-04-03, 2019-06-01)"),
+        ("2019-04", "2019-05-02", "temporal", "[2019-04-01, 2019-05-02]"),
+        ("3", "[5, 10)", "integer", "[3, 10)"),
+        ("[0, 5)", "8", "integer", "[0, 8]"),
         (None, "4", "integer", None),
         ("4", "nan", "real", None),
         ("-infinity", "2019-12", "temporal", None),
@@ -155,7 +171,7 @@ def holds(label: str | int | None, value: int | None, word: str | None) -> bool:
     if not label.startswith("["):
         return str(value) == label
     low, high = label[1:-1].split(", ")
-    return int(low) <= value <= int(high)
+    return int(low) <= value < int(high) + label.endswith("]")
 
 
 cell = st.one_of(st.none(), st.integers(0, 6))

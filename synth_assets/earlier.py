@@ -65,14 +65,15 @@ def find_company(
 ) -> Company:
     """Attach the k-anonymous tables that the consumer has of the product's source, and may soon have.
 
-    Those are all that were ever published, and what is staged for other products. ``release`` is the identity of the
-    new one, and of its rows; ``published`` leaves out what is only staged.
+    Those are all that were ever published, and what is staged for other products; of other rows, the newest of each
+    product. ``release`` is the identity of the new one, and of its rows; ``published`` leaves out what is only staged.
     """
     same: dict[str, str] = {}
     others: dict[str, str] = {}
     unknown, k = 0, (product.anonymize.k if product.anonymize else None) or 2
     seen = {release[0]}
-    for charge in platform.ledger.charges(product.source):
+    newest: set[str] = set()
+    for charge in reversed(platform.ledger.charges(product.source)):
         mine = charge.consumer == consumer.name and charge.event.mechanism == "k_anonymity"
         if not mine or charge.state != "released" or charge.release_id in seen:
             continue
@@ -86,9 +87,14 @@ def find_company(
         facts = _attach(platform, con, name, charge.release_id, alias)
         if facts is None:
             unknown += 1
-        elif facts["made"]["k"] is not None:
-            (same if facts["rows"] == release[1] else others)[f"{name} of {charge.at}"] = f"{alias}.{MEMBERS}"
+        elif facts["made"]["k"] is not None and facts["rows"] == release[1]:
+            same[f"{name} of {charge.at}"] = f"{alias}.{MEMBERS}"
             k = min(k, facts["made"]["k"])
+        elif facts["made"]["k"] is not None and name not in newest:
+            newest.add(name)
+            others[f"{name} of {charge.at}"] = f"{alias}.{MEMBERS}"
+        else:
+            con.execute(f"DETACH {alias}")
     return Company(same, others, unknown, k)
 
 

@@ -54,6 +54,7 @@ def _parked(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> str | Non
     size, base = _by_part(sizes), _by_part((0, SECOND))
     con.execute("CREATE OR REPLACE TEMP TABLE everybody AS SELECT n, min(spot) AS spot FROM taken GROUP BY n")
     crowded = f"SELECT spot >= {SECOND} AS part FROM everybody GROUP BY part HAVING count(*) > {size}"
+    con.execute("DROP TABLE temp.taken")
     if counted(con, f"SELECT count(*) FROM ({crowded})"):
         return None
     start = "spot"

@@ -247,7 +247,7 @@ def _names_by_values(found: Profile) -> Finding | None:
     named = max(found.given_names, found.surnames)
     if found.shares["person"] >= 0.6 and found.given_names >= 0.3 and named >= 0.5:
         return Finding("person_name", 0.8, (note,), rule, strong=True)
-    if found.words < 1.3 and found.given_names >= 0.6 and found.given_names > found.surnames:
+    if found.words < 1.3 and found.given_names >= 0.6 and found.given_names >= found.surnames:
         return Finding("first_name", 0.7, (note,), rule, strong=True)
     city = found.listed.get("city", 0.0)
     if found.words < 1.5 and found.surnames >= 0.6 and found.surnames > city:

@@ -317,11 +317,14 @@ def _places(phrase: tuple[str, ...], found: Sequence[_Word]) -> list[int] | None
     return used
 
 
+_SECRETS: frozenset[EntityType] = frozenset({"password", "card_cvv", "card_expiry"})
+
+
 def _qualified(entity: EntityType, raw: Sequence[str], phrase: tuple[str, ...]) -> EntityType:
     """An identifier that the rest of the name merely counts or qualifies is none."""
     if _OF_MANY & set(raw) and (entity in QUASI or entity == "salary"):
         return "measure"
-    if entity not in DIRECT or entity == "person_id" or len(raw) <= 1:
+    if entity not in DIRECT | _SECRETS or entity == "person_id" or len(raw) <= 1:
         return entity
     if raw[0] in _COUNTING and raw[0] not in phrase and not meanings_of(raw[0]) & set(phrase):
         return "flag"

@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -101,7 +102,7 @@ class Profile:
         values: values that are neither NULL nor empty.
         missing: share of rows without one.
         distinct: different ones among them.
-        shares: for each pattern the share of values that match as a whole.
+        shares: for each pattern the share of values that match as a whole, of the few hundred most frequent.
         length: mean length in characters.
         words: mean number of words.
         contained: share of values that contain a mail address, a telephone number or a titled name.
@@ -169,48 +170,56 @@ def sample(con: duckdb.DuckDBPyConnection, relation_sql: str, columns: Sequence[
 
 def profile(con: duckdb.DuckDBPyConnection, sampled: str, columns: Sequence[tuple[str, str]]) -> list[Profile]:
     """Profile every column of a sample made by :func:`sample`; ``columns`` are its source's names and types."""
+    if not columns:
+        return []
     rows = int(con.execute(f"SELECT count(*) FROM {sampled}").fetchall()[0][0])
-    return [_profile(con, sampled, rows, index, data_type) for index, (_, data_type) in enumerate(columns)]
-
-
-def _profile(con: duckdb.DuckDBPyConnection, sampled: str, rows: int, index: int, data_type: str) -> Profile:
-    c = f"c{index}"
-    numbers = data_type.upper().startswith(_NUMBERS)
-    tried = {name: p for name, p in PATTERNS.items() if not numbers or name in _NUMERIC_PATTERNS}
-    matched = [_weighted(f"regexp_full_match({c}, {literal(p)})::INTEGER") for p in tried.values()]
-    number = c if numbers else _number(c)
-    number = f"try_cast({number} AS DOUBLE)"
-    year = f"try_cast(nullif(regexp_extract({c}, '(1[89]|20)[0-9]{{2}}'), '') AS INTEGER)"
-    counted = f"(SELECT {c}, count(*) AS n FROM {sampled} WHERE {c} IS NOT NULL GROUP BY {c})"
-    facts = [
-        "coalesce(sum(n), 0)",
-        "count(*)",
-        _weighted(f"length({c})"),
-        _weighted(f"length(regexp_replace({c}, '[^ ]', '', 'g')) + 1"),
-        _weighted(f"regexp_matches({c}, {literal(_CONTAINED)})::INTEGER"),
-        f"CASE WHEN count({number}) = count({c}) THEN min({number}) END",
-        f"CASE WHEN count({number}) = count({c}) THEN max({number}) END",
-        f"quantile_disc({year}, 0.05)",
-        f"quantile_disc({year}, 0.95)",
+    kinds = [data_type for _, data_type in columns]
+    values = [
+        f"SELECT {i} AS i, {_is_number(kind)} AS plain, c{i} AS c, count(*) AS n FROM {sampled} WHERE c{i} IS NOT NULL "
+        f"GROUP BY c{i}"
+        for i, kind in enumerate(kinds)
     ]
-    row = con.execute(f"SELECT {', '.join(facts + matched)} FROM {counted}").fetchall()[0]
-    measured = dict.fromkeys(PATTERNS, 0.0) | dict(zip(tried, map(float, row[9:]), strict=True))
-    dated = row[7] is not None and max(measured["date"], measured["year"]) > 0.8
-    texts = _distinct_texts(con, sampled, c) if _needs_texts(measured, float(row[3])) else []
+    con.execute(f"CREATE OR REPLACE TEMP TABLE classified_values AS {' UNION ALL '.join(values)}")
+    try:
+        counted = {row[0]: row[1:] for row in con.execute(_COUNTS).fetchall()}
+        matched = {row[0]: row[1:] for row in con.execute(_MATCHES).fetchall()}
+        return [_profile(con, rows, i, kind, counted.get(i), matched.get(i)) for i, kind in enumerate(kinds)]
+    finally:
+        con.execute("DROP TABLE temp.classified_values")
+
+
+def _is_number(data_type: str) -> bool:
+    return data_type.upper().startswith(_NUMBERS)
+
+
+def _profile(
+    con: duckdb.DuckDBPyConnection,
+    rows: int,
+    index: int,
+    data_type: str,
+    counted: tuple[Any, ...] | None,
+    matched: tuple[Any, ...] | None,
+) -> Profile:
+    values, distinct, length, words, contained = counted or (0, 0, 0.0, 0.0, 0.0)
+    low, high, first, last, *shared = matched or (None,) * (4 + len(PATTERNS))
+    tried = _NUMERIC_PATTERNS if _is_number(data_type) else PATTERNS
+    found = {name: float(share or 0) * (name in tried) for name, share in zip(PATTERNS, shared, strict=True)}
+    dated = first is not None and last is not None and max(found["date"], found["year"]) > 0.8
+    texts = _distinct_texts(con, index) if _needs_texts(found, float(words)) else []
     return Profile(
         data_type=data_type,
-        values=int(row[0]),
-        missing=1 - int(row[0]) / rows if rows else 0.0,
-        distinct=int(row[1]),
-        shares=measured,
-        length=float(row[2]),
-        words=float(row[3]),
-        contained=float(row[4]),
-        low=None if row[5] is None else float(row[5]),
-        high=None if row[6] is None else float(row[6]),
+        values=int(values),
+        missing=1 - int(values) / rows if rows else 0.0,
+        distinct=int(distinct),
+        shares=found,
+        length=float(length),
+        words=float(words),
+        contained=float(contained),
+        low=None if low is None else float(low),
+        high=None if high is None else float(high),
         checks=_checks(texts),
-        listed=shares(texts) if max(measured["words"], measured["handle"]) > 0.5 else {},
-        years=(int(row[7]), int(row[8])) if dated else None,
+        listed=shares(texts) if max(found["words"], found["handle"]) > 0.5 else {},
+        years=(int(first or 0), int(last or 0)) if dated else None,
     )
 
 
@@ -231,13 +240,36 @@ def _weighted(expression: str) -> str:
     return f"coalesce(sum(({expression}) * n) / sum(n), 0)"
 
 
+_COUNTS = f"""
+SELECT i, sum(n), count(*), {_weighted("length(c)")}, {_weighted("length(regexp_replace(c, '[^ ]', '', 'g')) + 1")},
+    {_weighted(f"regexp_matches(c, {literal(_CONTAINED)})::INTEGER")}
+FROM temp.classified_values GROUP BY i
+"""
+_YEAR = "try_cast(nullif(regexp_extract(c, '(1[89]|20)[0-9]{2}'), '') AS INTEGER)"
+_PATTERN_SHARES = ", ".join(
+    _weighted(f"regexp_full_match(c, {literal(pattern)})::INTEGER") for pattern in PATTERNS.values()
+)
+_MATCHES = f"""
+WITH few AS (
+    SELECT i, c, n, try_cast(CASE WHEN plain THEN c ELSE {_number("c")} END AS DOUBLE) AS number, {_YEAR} AS year
+    FROM temp.classified_values
+    QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, hash(c), c) <= {DISTINCT_VALUES}
+)
+SELECT i, CASE WHEN count(number) = count(*) THEN min(number) END,
+    CASE WHEN count(number) = count(*) THEN max(number) END,
+    quantile_disc(year, 0.05), quantile_disc(year, 0.95), {_PATTERN_SHARES}
+FROM few GROUP BY i
+"""
+"""All columns at once, so that each pattern is compiled once."""
+
+
 def _needs_texts(shares: dict[str, float], words: float) -> bool:
     named = (shares["words"] > 0.5 and words < 5) or shares["handle"] > 0.5
     return named or max(shares[p] for p in ("iban", "card", "digits", "vin", "numbered")) > 0.5
 
 
-def _distinct_texts(con: duckdb.DuckDBPyConnection, sampled: str, column: str) -> list[str]:
-    query = f"SELECT DISTINCT {column} FROM {sampled} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {DISTINCT_VALUES}"
+def _distinct_texts(con: duckdb.DuckDBPyConnection, index: int) -> list[str]:
+    query = f"SELECT c FROM temp.classified_values WHERE i = {index} ORDER BY 1 LIMIT {DISTINCT_VALUES}"
     return [str(text) for (text,) in con.execute(query).fetchall()]
 
 

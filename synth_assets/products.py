@@ -29,7 +29,7 @@ from synth_assets.deidentification import (
     response,
 )
 from synth_assets.domain import Domain, as_instant
-from synth_assets.errors import PublicationRefused, SourceError
+from synth_assets.errors import PublicationRefused, SourceError, SpecError
 from synth_assets.spec import Product, Rows, Source
 from synth_assets.statistics import Statistics, check_figures
 from synth_assets.storage import ROW, columns_of, get_meta, literal, quote, whole_row
@@ -298,10 +298,20 @@ def _anonymize(
     ]
     alias = own_rows(con, policy, "NOT __control")
     fitted = fitted_rows([*(column.name for column in policy), "__unit"], alias=alias)
-    rows = withhold_rare(con, fitted, columns, product.anonymize.least)
+    rows = _withhold(con, fitted, columns, product.anonymize.least)
     people = None if product.anonymize.population is None else population_rows(con, policy)
     result = anonymize(con, rows, columns, product.anonymize, "out.data", people, earlier, "out.members")
     return result.model_dump(mode="json")
+
+
+def _withhold(con: duckdb.DuckDBPyConnection, fitted: str, columns: list[AnonymizedColumn], least: int) -> str:
+    """As :func:`withhold_rare`; where there are fewer units than that in all, the search says what is possible."""
+    try:
+        return withhold_rare(con, fitted, columns, least)
+    except SpecError:
+        if int(con.execute(f"SELECT count(DISTINCT __unit) FROM {fitted}").fetchall()[0][0]) >= least:
+            raise
+        return fitted
 
 
 POPULATION = "population"

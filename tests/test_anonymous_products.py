@@ -23,6 +23,7 @@ consumers:
   - name: team
     products:
       - {{name: alike, source: people, columns: [sex, age, town], anonymize: {{k: 5}}, {ACCEPT}}}
+      - {{name: paid, source: people, columns: [sex, pay], anonymize: {{k: 5000}}, {ACCEPT}}}
       - {{name: hidden, source: people, columns: [sex, town], anonymize: {{k_map: 20, population: town}}, {ACCEPT}}}
       - {{name: given, source: people, columns: [sex, age, town], rows: {{share: 0.5}}, {ACCEPT}}}
 """
@@ -121,6 +122,9 @@ def test_what_is_impossible_writes_and_notes_nothing(tmp_path: Path) -> None:
     platform = prepare(tmp_path, CONSUMERS.replace("{k: 5}", "{k: 5000}"))
     consumer, product = platform.spec.product("team/alike")
     with pytest.raises(AnonymityUnreachable, match=r"the table has \d+ units; the largest k is \d+; ask for less"):
+        stage_product(platform, consumer, product)
+    consumer, product = platform.spec.product("team/paid")  # an exact column, too, of which no value is so common
+    with pytest.raises(AnonymityUnreachable, match="the largest k is"):
         stage_product(platform, consumer, product)
     assert not list((platform.warehouse.restricted / "staged").rglob("*.duckdb"))
     assert platform.ledger.heuristic_tables("people") == 0

@@ -326,6 +326,7 @@ def _make_charged(
     charge_id = _charge(platform, consumer, product, policy, release_id)
     with platform.warehouse.write(release_key(f"{consumer.name}/{product.name}", release_id)) as con:
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        _require_same_rows(platform, con, consumer, product, policy, release_id)
         lend_keys(platform, con, consumer)
         made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
         digest = table_digest(con, "out.data")
@@ -346,6 +347,7 @@ def _make_beside(
         platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
         if product.anonymize is not None and product.anonymize.population is not None:
             platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
+        _require_same_rows(platform, con, consumer, product, policy, release_id)
         lend_keys(platform, con, consumer)
         rows = identify_rows(source, get_meta(con, "d"))
         company = find_company(platform, con, consumer, product, (release_id, rows))
@@ -356,6 +358,30 @@ def _make_beside(
         charge_id = _charge(platform, consumer, product, policy, release_id)
         put_meta(con, {"release_id": release_id, "charge_id": charge_id, "digest": digest, **facts})
     return charge_id, digest
+
+
+def _require_same_rows(
+    platform: Platform,
+    con: duckdb.DuckDBPyConnection,
+    consumer: Consumer,
+    product: Product,
+    policy: list[TreatedColumn],
+    release_id: str,
+) -> None:
+    """Refuse treated rows that another run has made meanwhile: what was charged are the answers about the others.
+
+    Raises:
+        SourceError: the rows at hand are of another snapshot or policy.
+    """
+    source, facts = platform.spec.source(product.source), get_meta(con, "d")
+    own = {column.name: column.model_dump(mode="json") for column in policy}
+    treated = [column for column in facts["policy"] if column["name"] in own]
+    snapshots = _snapshots(platform, product, policy, facts)
+    same = identify_release(source, consumer, product, policy, snapshots) == release_id
+    if not same or any(column != own[column["name"]] for column in treated):
+        raise SourceError(
+            f"deidentified/{source.name} was made anew while {product.name} was being made of it; run it again"
+        )
 
 
 def _check_declarations(platform: Platform, source: Source, product: Product, policy: list[TreatedColumn]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from resources.environment import open_ledger, open_warehouse
-from synth_assets.errors import BudgetExceeded, SpecError
+from synth_assets.errors import BudgetExceeded, SourceError, SpecError
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.planning import check_budgets, over_ceiling, plan
 from synth_assets.publication import data_card, render_card
@@ -108,11 +108,11 @@ def test_the_charge_comes_before_the_first_answer(tmp_path: Path, monkeypatch: p
 
     platform = make(tmp_path)
 
-    def die(*_: Any) -> str:
+    def die(*_: Any) -> dict[str, Any]:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(release, "_make", die)
+        patch.setattr(release, "make_table", die)
         with pytest.raises(KeyboardInterrupt):
             stage(platform, "one/rows")
     assert charges(platform) == [("answers/one/people/drug", 1.0)]
@@ -211,3 +211,18 @@ def test_the_spec_refuses_at_load(tmp_path: Path, old: str, new: str, told: str)
     (tmp_path / "synth.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(SpecError, match=told):
         load_spec(tmp_path / "synth.yaml", {})
+
+
+def test_rows_that_are_treated_anew_meanwhile_are_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run ingests a new snapshot between the charge and the first look: its answers nobody has paid for."""
+    from synth_assets import release
+
+    platform, charge = make(tmp_path), release._charge
+
+    def meanwhile(*given: Any) -> int:
+        make(tmp_path, age=1)
+        return charge(*given)
+
+    monkeypatch.setattr(release, "_charge", meanwhile)
+    with pytest.raises(SourceError, match="was made anew while rows was being made of it"):
+        stage(platform, "one/rows")

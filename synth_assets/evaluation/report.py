@@ -42,7 +42,7 @@ def render_report(
 
     ``real`` and ``synthetic`` stand after FROM, as in :func:`~synth_assets.evaluation.evaluation.evaluate`. ``facts``
     are shown as a table; a text with ``;`` becomes a list (the treatments of the columns). ``reidentification`` is a
-    :class:`~synth_assets.anonymity.Risk` with what is left ``after`` a privacy model.
+    :class:`~synth_assets.anonymity.Risk` with its ``story`` and what is left ``after`` a privacy model.
     """
     drawn = pictures(evaluation, read_distributions(con, real, synthetic, evaluation.columns))
     if reidentification is not None:

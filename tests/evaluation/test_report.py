@@ -77,11 +77,11 @@ def test_who_is_found_by_quasi_identifiers_is_shown(report: tuple[Evaluation, st
     con.execute("ALTER TABLE t ADD COLUMN __unit BIGINT")
     con.execute("UPDATE t SET __unit = rowid")
     risk = measure_risk(con, name, ["x", "c"], 2)
-    shown = {**risk.model_dump(mode="json"), "after": risk.attackers.model_dump(mode="json")}
+    shown = {"story": risk.story, **risk.model_dump(mode="json"), "after": risk.attackers.model_dump(mode="json")}
     html, document = render_report(
         report[0], con, rename("r"), rename("f"), title="t", facts={}, reidentification=shown
     )
-    assert "2 of 4 units are alone" in html
+    assert "2 of 4 units are alone with all quasi-identifiers together. Of up to 2 columns, x single out 50.0%" in html
     assert "x × c" in html
     assert json.loads(document)["reidentification"]["singled_out"] == 2
     assert "who is found" not in report[1]

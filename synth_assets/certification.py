@@ -212,7 +212,8 @@ def _tell_risk(risk: Risk | None, after: Attackers | None) -> dict[str, Any] | N
     """What the report shows of it; ``after``: what a privacy model has left to the attackers."""
     if risk is None:
         return None
-    return {"story": risk.story, **risk.model_dump(mode="json"), "after": None if after is None else after.model_dump(mode="json")}
+    left = None if after is None else after.model_dump(mode="json")
+    return {"story": risk.story, **risk.model_dump(mode="json"), "after": left}
 
 
 def _review(

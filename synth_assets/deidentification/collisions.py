@@ -68,16 +68,20 @@ def _parked(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> str | Non
 
 
 def _park_near(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> bool:
-    """Park in the blocks of places where two met, if no one leaves a block: then all others stay where they are."""
+    """Park in the blocks of places where two met and in those behind, if no one leaves these: all others then stay."""
     rows = counted(con, "SELECT count(*) FROM taken")
     width = _by_part([max(64, 16 * size // rows) for size in sizes])
     spots = f"SELECT *, spot >= {SECOND} AS part, spot % {SECOND} // {width} AS block FROM"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, block FROM ({spots} met)")
-    if counted(con, "SELECT count(*) FROM over") > rows // 64:
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, block + behind AS block FROM ({spots} met), "
+        "range(2) AS r(behind)"
+    )
+    if counted(con, "SELECT count(*) FROM over") > rows // 32:
         return False
     _park(con, f"SELECT DISTINCT n, spot, spot AS start, part FROM ({spots} taken) SEMI JOIN over USING (part, block)")
-    ends = f"least((place // {width} + 1) * {width}, {_by_part(sizes)})"
-    return not counted(con, f"SELECT count(*) FROM parked WHERE again >= {ends}")
+    left = f"(SELECT part, again // {width} AS block, again >= {_by_part(sizes)} AS beyond FROM parked)"
+    query = f"SELECT count(*) FROM {left} LEFT JOIN over USING (part, block) WHERE beyond OR over.block IS NULL"
+    return not counted(con, query)
 
 
 def _park(con: duckdb.DuckDBPyConnection, rows: str) -> None:

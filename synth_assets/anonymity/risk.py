@@ -26,6 +26,7 @@ WIDEST = 3
 KEPT = 10
 """Combinations of each width that a risk keeps: those that single out the most."""
 _EFFORT = 100_000_000  # groups that all combinations together are counted over
+_SAMPLED = 1_000_000  # groups that one combination is counted over where that is not all
 Counter = Callable[[tuple[int, ...]], int]
 
 
@@ -80,7 +81,10 @@ class Contribution(_Figures):
 
 
 class Risk(_Figures):
-    """Everything that is counted; ``k`` is what :attr:`Attacker.above` refers to."""
+    """Everything that is counted; ``k`` is what :attr:`Attacker.above` refers to.
+
+    ``estimated`` says that combinations of several columns were counted over a share of all combinations of values.
+    """
 
     k: int
     attackers: Attackers
@@ -89,6 +93,7 @@ class Risk(_Figures):
     combinations: tuple[Combination, ...]
     contributions: tuple[Contribution, ...]
     population: str | None = None
+    estimated: bool = False
 
     @property
     def story(self) -> str:
@@ -212,10 +217,14 @@ def _count(con: duckdb.DuckDBPyConnection, quasi: Sequence[str], k: int, groups:
     def alone(places: tuple[int, ...]) -> int:
         return _count_alone(con, places, units, roaming)
 
-    widest = _widest(len(quasi), classes)
+    widest, step = _widest(len(quasi), classes), 1
+    if widest < min(WIDEST, len(quasi)) and not roaming:
+        # a share of the combinations will do; in a share of the units more would seem alone
+        step, widest = max(classes // _SAMPLED, 1), _widest(len(quasi), min(classes, _SAMPLED))
     found = []
     for width in range(1, widest + 1):
-        each = [(alone(places), places) for places in combinations(range(len(quasi)), width)]
+        every = combinations(range(len(quasi)), width)
+        each = [(alone(p) if width == 1 or step == 1 else _count_alone(con, p, units, roaming, step), p) for p in every]
         found += sorted(each, key=lambda one: -one[0])[:KEPT]
     return Risk(
         k=k,
@@ -227,6 +236,7 @@ def _count(con: duckdb.DuckDBPyConnection, quasi: Sequence[str], k: int, groups:
         ),
         contributions=tuple(_contribution(quasi, place, alone, classes) for place in range(len(quasi))),
         population=population,
+        estimated=step > 1,
     )
 
 
@@ -241,14 +251,17 @@ def _widest(columns: int, groups: int) -> int:
     return min(widest, columns)
 
 
-def _count_alone(con: duckdb.DuckDBPyConnection, places: tuple[int, ...], units: int, roaming: bool) -> int:
-    """Units of which some row is like nobody else's in the columns at ``places``."""
+def _count_alone(
+    con: duckdb.DuckDBPyConnection, places: tuple[int, ...], units: int, roaming: bool, step: int = 1
+) -> int:
+    """Units of which some row is like nobody else's in the columns at ``places``, by one of ``step`` combinations."""
     if not places:
         return int(units == 1)
     keys = ", ".join(f"c{place}" for place in places)
-    alone = f"SELECT min(low) AS unit FROM {_GROUPS} GROUP BY {keys} HAVING min(low) = max(high)"
+    where = f"WHERE hash({keys}) % {step} = 0" if step > 1 else ""
+    alone = f"SELECT min(low) AS unit FROM {_GROUPS} {where} GROUP BY {keys} HAVING min(low) = max(high)"
     counted = "count(DISTINCT unit)" if roaming else "count(*)"
-    return int(con.execute(f"SELECT {counted} FROM ({alone})").fetchall()[0][0])
+    return min(units, step * int(con.execute(f"SELECT {counted} FROM ({alone})").fetchall()[0][0]))
 
 
 def _contribution(quasi: Sequence[str], place: int, alone: Counter, groups: int) -> Contribution:

@@ -107,6 +107,23 @@ def test_a_large_table_has_narrower_combinations(
     assert [one.drop for one in found.contributions] == [1, 1]
 
 
+def test_a_large_table_is_counted_by_a_share_of_its_combinations(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 20,000 people: two columns of 400 and 100 values leave about 20,000 exp(-1/2) alone; one in ten combinations is
+    # counted, so that chance alone moves the estimate by 350, and by six times that once in 10^9 tables of this kind
+    people = "(SELECT (hash(i) % 400)::INT AS a, (hash(i, 1) % 100)::INT AS b, i AS __unit FROM range(20000) AS r(i))"
+    exact = measure_risk(con, people, ["a", "b"], 2)
+    assert not exact.estimated
+    monkeypatch.setattr(risk, "_EFFORT", 30_000)
+    monkeypatch.setattr(risk, "_SAMPLED", 1_600)
+    found = measure_risk(con, people, ["a", "b"], 2)
+    assert found.estimated
+    assert found.widest == 2
+    assert found.singled_out == exact.singled_out  # of all columns together, everybody is counted
+    assert abs(found.combinations[-1].singled_out - exact.singled_out) < 6 * 350
+
+
 def test_what_a_model_leaves_to_the_attackers(con: duckdb.DuckDBPyConnection) -> None:
     columns = [AnonymizedColumn(name=n, data_type="VARCHAR", role="quasi_identifier") for n in ("sex", 'to"wn')]
     con.execute("DROP TABLE IF EXISTS released")

@@ -23,10 +23,13 @@ MEMBERS = "members"
 
 @dataclass(frozen=True)
 class Company:
-    """Earlier tables of one consumer and source, attached: by asset the relation (unit, class), and the smallest k.
+    """Earlier tables of one consumer (or of those who share its key) and source, attached.
 
-    ``same`` were made of the same rows as the new one, ``others`` of rows that came before or after. ``unknown`` counts
-    releases that nobody can check, as their stored table is gone or older than such records.
+    Attributes:
+        same, others: by asset the relation (unit, class) of those made of the same rows as the new one, and of rows that
+            came before or after.
+        unknown: releases that nobody can check, as their stored table is gone or older than such records.
+        k: the smallest of theirs and the new one's.
     """
 
     same: dict[str, str]
@@ -66,20 +69,22 @@ def find_company(
     """Attach the k-anonymous tables that the consumer has of the product's source, and may soon have.
 
     Those are all that were ever published, and what is staged for other products; of other rows, the newest of each
-    product. ``release`` is the identity of the new one, and of its rows; ``published`` leaves out what is only staged.
+    product. Consumers who share a key, so that they can join their tables, are one. ``release`` is the identity of the
+    new one, and of its rows; ``published`` leaves out what is only staged.
     """
     same: dict[str, str] = {}
     others: dict[str, str] = {}
     unknown, k = 0, (product.anonymize.k if product.anonymize else None) or 2
     seen = {release[0]}
     newest: set[str] = set()
+    readers = {consumer.name, *platform.spec.sharing(consumer)}
     for charge in reversed(platform.ledger.charges(product.source)):
-        mine = charge.consumer == consumer.name and charge.event.mechanism == "k_anonymity"
+        mine = charge.consumer in readers and charge.event.mechanism == "k_anonymity"
         if not mine or charge.state != "released" or charge.release_id in seen:
             continue
-        name = f"{consumer.name}/{charge.product}"
+        name = f"{charge.consumer}/{charge.product}"
         if not platform.ledger.was_published(name, charge.release_id):
-            another = charge.product != product.name and not published
+            another = name != f"{consumer.name}/{product.name}" and not published
             if not (another and _is_staged(platform, name, charge.release_id)):
                 continue
         seen.add(charge.release_id)

@@ -54,7 +54,7 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
             make = _make_charged
             turn: AbstractContextManager[None] = nullcontext()
             if product.anonymize is not None:  # such tables are made one after the other, each beside the last
-                make, turn = _make_beside, platform.warehouse.lock(f"company/{consumer.name}/{source.name}")
+                make, turn = _make_beside, platform.warehouse.lock(f"{consumer.key_label}/{source.name}")
             with turn:
                 charge_id, digest = make(platform, consumer, product, policy, release_id)
                 platform.ledger.complete(charge_id, digest, release_id=release_id)

@@ -171,6 +171,15 @@ def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path) -> 
     assert told.startswith("1 of the same rows: each unit is among at least")
 
 
+def test_consumers_who_share_a_key_are_one(tmp_path: Path) -> None:
+    together = BESIDE
+    for name in ("team", "others"):
+        together = together.replace(f"name: {name}\n", f"name: {name}\n    key: both\n")
+    platform = prepare(tmp_path, together)
+    staged(platform, "team/towns")
+    assert staged(platform, "others/sexes")["beside"]["same"] == 1
+
+
 def test_a_table_that_others_overtook_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     platform = prepare(tmp_path, BESIDE)
     consumer, product = platform.spec.product("team/sexes")

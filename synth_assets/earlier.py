@@ -26,8 +26,8 @@ class Company:
     """Earlier tables of one consumer (or of those who share its key) and source, attached.
 
     Attributes:
-        same, others: by asset the relation (unit, class) of those made of the same rows as the new one, and of rows that
-            came before or after.
+        same, others: by asset the relation (unit, class) of those made of the same rows as the new one, and of rows
+            that came before or after.
         unknown: releases that nobody can check, as their stored table is gone or older than such records.
         k: the smallest of theirs and the new one's.
     """

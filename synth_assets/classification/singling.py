@@ -17,6 +17,7 @@ from synth_assets.storage import quote
 
 _CODES = "temp.classified_codes"
 _COUNTED = 400_000  # rows of a table that one combination is counted over
+_COUNTED_ROWS_OF_UNITS = 200_000  # rows of those units that are asked about; they are looked for among all rows
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,9 @@ def count_singled_out(
     codes = [f"(hash({quote(name)}) & 4294967295)::UINTEGER AS c{i}" for i, name in enumerate(columns)]
     owner = f", hash({quote(unit)}) AS u" if unit is not None else ""
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_CODES} AS SELECT {', '.join(codes)}{owner} FROM {relation_sql}")
-    units = int(con.execute(f"SELECT {'count(DISTINCT u)' if owner else 'count(*)'} FROM {_CODES}").fetchall()[0][0])
     try:
         return [
-            Singling(tuple(columns[i] for i in chosen), _share(con, chosen, rows, units, unit is not None))
+            Singling(tuple(columns[i] for i in chosen), _share(con, chosen, rows, unit is not None))
             for size in (1, 2, 3)
             for chosen in combinations(range(len(columns)), size)
         ]
@@ -63,13 +63,24 @@ def count_singled_out(
         con.execute(f"DROP TABLE {_CODES}")
 
 
-def _share(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], rows: int, units: int, owned: bool) -> float:
+def _share(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], rows: int, owned: bool) -> float:
     keys = ", ".join(f"c{i}" for i in chosen)
     if owned:
-        alone = f"SELECT min(u) AS u FROM {_CODES} GROUP BY {keys} HAVING min(u) = max(u)"
-        return float(con.execute(f"SELECT count(DISTINCT u) FROM ({alone})").fetchall()[0][0]) / units
+        return _share_of_units(con, keys, max(1, rows // _COUNTED_ROWS_OF_UNITS))
     step = max(1, rows // _COUNTED)
     where = f"WHERE hash({keys}) % {step} = 0" if step > 1 else ""
     counted = f"SELECT count(*) AS n FROM {_CODES} {where} GROUP BY {keys}"
     alone, all_ = con.execute(f"SELECT count(*) FILTER (n = 1), coalesce(sum(n), 0) FROM ({counted})").fetchall()[0]
     return float(alone) / float(all_) if all_ else 0.0
+
+
+def _share_of_units(con: duckdb.DuckDBPyConnection, keys: str, step: int) -> float:
+    """Of one unit in ``step`` the share that has a combination which nobody else has."""
+    asked = f"u % {step} = 0" if step > 1 else "true"
+    where = f"WHERE hash({keys}) IN (SELECT hash({keys}) FROM {_CODES} WHERE {asked})" if step > 1 else ""
+    alone = f"SELECT min(u) AS u FROM {_CODES} {where} GROUP BY {keys} HAVING min(u) = max(u)"
+    found, units = con.execute(
+        f"SELECT (SELECT count(DISTINCT u) FROM ({alone}) WHERE {asked}), "
+        f"(SELECT count(DISTINCT u) FROM {_CODES} WHERE {asked})"
+    ).fetchall()[0]
+    return float(found) / float(units) if units else 0.0

@@ -50,7 +50,7 @@ def _source_assets(spec: Spec, source: Source) -> Iterable[dg.AssetsDefinition]:
         spec,
         dg.AssetSpec(
             ["classified", name],
-            deps=[["raw", name]],
+            deps=[["raw", of] for of in dict.fromkeys([name, source.people or name])],
             group_name="classified",
             kinds={"duckdb"},
             description="What each column holds, and why.",

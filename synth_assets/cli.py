@@ -24,8 +24,10 @@ from synth_assets.errors import BudgetExceeded, SpecError, SynthAssetsError, sea
 
 if TYPE_CHECKING:
     from synth_assets.accounting import Ledger
+    from synth_assets.classification import ColumnVerdict
     from synth_assets.execution import Outcome, Step
     from synth_assets.spec import Spec
+    from synth_assets.starter import ScannedSource
     from synth_assets.storage import Warehouse
 
 OK, FAILED, REFUSED = 0, 1, 3
@@ -56,6 +58,21 @@ SpecOption = Annotated[
 HeaderOption = Annotated[
     bool | None,
     typer.Option("--header/--no-header", help="Whether the first record of a CSV names its columns; else if certain."),
+]
+
+
+class ClassifyFormat(StrEnum):
+    """How `classify` prints: for people, as JSON, or as the metadata of others."""
+
+    text = "text"
+    json = "json"
+    sdv = "sdv"
+    smartnoise = "smartnoise"
+
+
+MetadataOption = Annotated[
+    Path | None,
+    typer.Option("--metadata", help="SDV's metadata JSON or SmartNoise's YAML; what it decides becomes decisions."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="Text for people or one JSON document.")]
 
@@ -107,11 +124,12 @@ def init(
     source: Annotated[list[Path], typer.Option("--source", help="A file to scan; may be repeated.")],
     more: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="More files to scan.")] = None,
     header: HeaderOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Scan files and write a starter spec: the classified policy to review, and one product to edit."""
     from synth_assets.starter import write_starter
 
-    target, notes = write_starter(folder, [*source, *(more or [])], header)
+    target, notes = write_starter(folder, [*source, *(more or [])], header, metadata)
     _print_notes(notes)
     out.print(f"wrote {_escape(target)}: review the columns, edit the product, then")
     out.print(f"  synth-assets run --spec {_escape(target)}", soft_wrap=True)
@@ -119,37 +137,73 @@ def init(
 
 @app.command()
 def classify(
-    file: Annotated[Path, typer.Argument(help="A file that ingestion reads.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files that ingestion reads.")],
     header: HeaderOption = None,
     explain: Annotated[str | None, typer.Option("--explain", metavar="COLUMN", help="All about one column.")] = None,
-    format: FormatOption = Format.text,
+    metadata: MetadataOption = None,
+    format: Annotated[
+        ClassifyFormat, typer.Option("--format", help="For people, JSON, or metadata as SDV or SmartNoise reads it.")
+    ] = ClassifyFormat.text,
 ) -> None:
     """Roles and types of each column, with confidence and the three strongest pieces of evidence."""
-    from synth_assets.starter import scan
+    from synth_assets.starter import scan_all
 
-    scanned = scan(file, header)
-    _print_notes(scanned.notes)
-    verdicts = scanned.verdicts if explain is None else tuple(v for v in scanned.verdicts if v.column == explain)
+    scanned, references = scan_all(files, header, metadata)
+    _print_notes([note for source in scanned for note in source.notes])
+    if format in {ClassifyFormat.sdv, ClassifyFormat.smartnoise}:
+        _print_exchange(format, scanned, references)
+        return
+    verdicts = [(s.name, v) for s in scanned for v in s.verdicts if explain is None or v.column == explain]
     if not verdicts and explain is not None:
         from synth_assets.messages import nearest
 
-        raise SpecError(
-            f"{explain} is no column of {file.name}{nearest(explain, [v.column for v in scanned.verdicts])}"
-        )
-    if format is Format.json:
+        known = [v.column for source in scanned for v in source.verdicts]
+        where = " or ".join(file.name for file in files)
+        raise SpecError(f"{explain} is no column of {where}{nearest(explain, known)}")
+    several = len(scanned) > 1
+    if format is ClassifyFormat.json:
         keys = ("column", "entity_type", "role", "confidence", "evidence")
-        _print_json([{key: verdict.model_dump(mode="json")[key] for key in keys} for verdict in verdicts])
-        return
-    if explain is not None:
-        facts = verdicts[0].model_dump(mode="json", exclude={"evidence"}, exclude_none=True)
-        for name, said in [*facts.items(), *(("evidence", line) for line in verdicts[0].evidence)]:
-            out.print(f"{name.replace('_', ' '):>15}  {_escape(said)}", soft_wrap=True)
-        return
-    table = Table("column", "role", "entity type", "confidence", "rule", "evidence")
-    for verdict in verdicts:
+        documents = [(name, verdict.model_dump(mode="json")) for name, verdict in verdicts]
+        _print_json([({"table": name} if several else {}) | {key: d[key] for key in keys} for name, d in documents])
+    elif explain is not None:
+        for name, verdict in verdicts:
+            _print_all_about(name if several else None, verdict)
+    else:
+        _print_verdicts(verdicts, several)
+
+
+def _print_verdicts(verdicts: list[tuple[str, ColumnVerdict]], several: bool) -> None:
+    table = Table(*(["table"] if several else []), "column", "role", "entity type", "confidence", "rule", "evidence")
+    for name, verdict in verdicts:
         what = (verdict.column, verdict.role, verdict.entity_type, f"{verdict.confidence:.2f}")
-        table.add_row(*map(_escape, (*what, verdict.rule, "; ".join(verdict.strongest))))
+        row = (*([name] if several else []), *what, verdict.rule, "; ".join(verdict.strongest))
+        table.add_row(*map(_escape, row))
     out.print(table)
+
+
+def _print_all_about(table: str | None, verdict: ColumnVerdict) -> None:
+    facts = verdict.model_dump(mode="json", exclude={"evidence"}, exclude_none=True)
+    known = ({"table": table} if table else {}) | facts
+    for name, said in [*known.items(), *(("evidence", line) for line in verdict.evidence)]:
+        out.print(f"{name.replace('_', ' '):>15}  {_escape(said)}", soft_wrap=True)
+
+
+def _print_exchange(
+    format: ClassifyFormat, scanned: Sequence[ScannedSource], references: Sequence[tuple[str, str, str, str]]
+) -> None:
+    from synth_assets.classification.exchange import to_sdv, to_smartnoise
+
+    described = [source.described for source in scanned]
+    if format is ClassifyFormat.sdv:
+        _print_json(to_sdv(described, references))
+        return
+    import textwrap
+
+    import yaml
+
+    ((name, schemas),) = to_smartnoise(described).items()
+    text = yaml.safe_dump(schemas, sort_keys=False, allow_unicode=True)
+    sys.stdout.write(f"{json.dumps(name)}:\n{textwrap.indent(text, '  ')}")
 
 
 def _dagster_home(root: Path) -> Path:

@@ -16,6 +16,7 @@ import duckdb
 
 from synth_assets.accounting import Ledger
 from synth_assets.classification import ColumnVerdict, apply_decisions, classify
+from synth_assets.classification.inclusion import Listing, find_inclusions, with_inclusions
 from synth_assets.deidentification import (
     KNOWN_GENDER,
     KNOWN_SHIFT,
@@ -181,6 +182,7 @@ def classify_source(platform: Platform, name: str) -> Materialized:
         _check_decisions(source, [column for column, _ in columns], facts.get("notes", ()))
         relation = f"(SELECT {', '.join(quote(column) for column, _ in columns)} FROM raw.data)"
         found = classify(con, relation, columns, table_name=name, unit=source.unit)
+        found = _pointing(platform, con, source, relation, found)
         verdicts = apply_decisions(found, source.columns)
         con.execute('CREATE TABLE out.data ("column" VARCHAR, entity_type VARCHAR, role VARCHAR, confidence DOUBLE)')
         con.executemany(
@@ -203,6 +205,23 @@ def classify_source(platform: Platform, name: str) -> Materialized:
         tags={v.column: _verdict_tags(v) for v in verdicts},
         version=fingerprint([v.model_dump(mode="json") for v in verdicts]),
     )
+
+
+def _pointing(
+    platform: Platform, con: duckdb.DuckDBPyConnection, source: Source, relation: str, found: list[ColumnVerdict]
+) -> list[ColumnVerdict]:
+    """Verdicts with what lies in the key of the people that the source names: such columns are keys of persons."""
+    people = None if source.people is None else platform.spec.source(source.people)
+    if people is None or people.unit is None:
+        return found
+    platform.warehouse.attach(con, f"raw/{people.name}", "listed")
+    tables = ("raw.data", "listed.data")
+    rows = [int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in tables]
+    listings = [
+        Listing(source.name, relation, found, rows[0]),
+        Listing(people.name, "listed.data", (), rows[1], key=people.unit),
+    ]
+    return with_inclusions(source.name, found, find_inclusions(con, listings))
 
 
 def _check_decisions(source: Source, columns: list[str], notes: Sequence[str]) -> None:

@@ -10,12 +10,14 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from synth_assets.classification import ColumnVerdict, classify
+from synth_assets.classification import ColumnVerdict, apply_decisions, classify
+from synth_assets.classification.exchange import ROWS_OF_A_UNIT, Described, Reference, TableFacts, read_metadata
+from synth_assets.classification.inclusion import Listing, find_inclusions, of_persons, with_inclusions
 from synth_assets.deidentification import resolve_treatment
 from synth_assets.errors import SpecError, sealed
 from synth_assets.ingestion import SourceFormat, open_relation
@@ -24,9 +26,10 @@ from synth_assets.storage import quote
 _TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_ROWS_PER_UNIT = 5  # rows of one person that a starter's products read, where people have several
+_MANY_ROWS = 1_000_000  # above, a sample says which columns a first product can have
 _SMALL, _TINY = 5000, 1000  # rows; below, the noise of epsilon 1 over many columns would drown the table
 _MOST_WORDS = 100  # distinct values of a text column in the starter's product
+_NOTHING_DECLARED = TableFacts()
 _MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to be the list of people
 
 
@@ -36,7 +39,8 @@ class ScannedSource:
 
     ``plain`` are the columns that mostly hold something and, where they hold text, few enough different words for a
     first product. ``unit`` is the column that names the person, if one does; ``many_rows`` whether a person has
-    several rows, ``header`` what a person said about the first record of the file, ``notes`` what was decided in doubt.
+    several rows, ``header`` what a person said about the first record of the file, ``notes`` what was decided in doubt,
+    ``declared`` what a document of others' says about it.
     """
 
     name: str
@@ -48,15 +52,26 @@ class ScannedSource:
     many_rows: bool = False
     header: bool | None = None
     notes: tuple[str, ...] = ()
+    declared: TableFacts = _NOTHING_DECLARED
+
+    @property
+    def described(self) -> Described:
+        """The source for a document of others'."""
+        bounds = {name: told.bounds for name, told in self.declared.columns.items() if told.bounds is not None}
+        rows = self.declared.max_rows_per_unit
+        return Described(self.name, self.verdicts, self.unit, self.many_rows, bounds, rows)
 
 
-def write_starter(folder: Path, files: list[Path], header: bool | None = None) -> tuple[Path, tuple[str, ...]]:
+def write_starter(
+    folder: Path, files: list[Path], header: bool | None = None, metadata: Path | None = None
+) -> tuple[Path, tuple[str, ...]]:
     """Scan the files and write ``folder/synth.yaml``.
 
     Args:
         folder: made if it is not there.
         files: each becomes a source.
         header: whether the first records of CSV files name their columns; None: where that is certain.
+        metadata: SDV's JSON or SmartNoise's YAML that describes the files; what it decides becomes decisions.
 
     Returns:
         The path of the spec, and notes for the user.
@@ -68,7 +83,7 @@ def write_starter(folder: Path, files: list[Path], header: bool | None = None) -
     target = folder / "synth.yaml"
     if target.exists():
         raise SpecError(f"{target} exists already; remove it or choose another folder")
-    scanned = [scan(file, header) for file in files]
+    scanned, _ = scan_all(files, header, metadata)
     names = [source.name for source in scanned]
     for name in names:
         if names.count(name) > 1:
@@ -79,6 +94,68 @@ def write_starter(folder: Path, files: list[Path], header: bool | None = None) -
     temporary.write_text(text, "utf-8")
     temporary.replace(target)
     return target, tuple(note for source in scanned for note in source.notes)
+
+
+def scan_all(
+    files: list[Path], header: bool | None = None, metadata: Path | None = None
+) -> tuple[list[ScannedSource], list[Reference]]:
+    """Classify files and what they say about each other: columns that lie in a key of persons of another are keys, too.
+
+    Args:
+        files, header, metadata: as :func:`write_starter`.
+
+    Returns:
+        The files, and which columns lie in which key.
+    """
+    scanned = [scan(file, header) for file in files]
+    references: list[Reference] = []
+    if len({source.name for source in scanned}) == len(scanned) > 1:
+        scanned, references = _compared(scanned)
+    if metadata is not None:
+        document = _read(metadata)
+        scanned = [_declared(source, read_metadata(document, source.name)) for source in scanned]
+    return scanned, references
+
+
+def _compared(scanned: list[ScannedSource]) -> tuple[list[ScannedSource], list[Reference]]:
+    with sealed("comparing the files"), duckdb.connect() as con:
+        listings = []
+        for source in scanned:
+            view = f"scanned_{source.name}"
+            open_relation(con, str(source.path.resolve()), Path("/"), SourceFormat(header=source.header), view)
+            listings.append(Listing(source.name, view, source.verdicts, source.rows))
+        found = find_inclusions(con, listings)
+    told = of_persons(found, listings)
+    settled = [_settled(source, with_inclusions(source.name, source.verdicts, told)) for source in scanned]
+    return settled, [(one.table, one.column, one.to, one.key) for one in found]
+
+
+def _settled(source: ScannedSource, verdicts: Sequence[ColumnVerdict]) -> ScannedSource:
+    """A source with other verdicts, and whose rows they are then."""
+    unit = _unit(list(verdicts))
+    many = unit is not None and not unit.unique
+    return replace(source, verdicts=tuple(verdicts), unit=unit.column if unit else None, many_rows=many)
+
+
+def _read(metadata: Path) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(metadata.read_text("utf-8"))  # JSON is YAML
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise SpecError(f"{metadata} cannot be read; give SDV's JSON or SmartNoise's YAML") from None
+
+
+def _declared(source: ScannedSource, declared: TableFacts) -> ScannedSource:
+    columns = [verdict.column for verdict in source.verdicts]
+    for name in [*declared.columns, *([declared.unit] if declared.unit else [])]:
+        if name not in columns:
+            raise SpecError(f"the metadata describes `{name}`, which is no column of {source.path.name}; correct it")
+    settled = _settled(source, apply_decisions(source.verdicts, declared.columns, "the metadata"))
+    if declared.unit is None:
+        return replace(settled, declared=declared)
+    unique = {verdict.column for verdict in settled.verdicts if verdict.unique}
+    return replace(settled, declared=declared, unit=declared.unit, many_rows=declared.unit not in unique)
 
 
 def scan(file: Path, header: bool | None = None) -> ScannedSource:
@@ -101,7 +178,8 @@ def _plain_columns(con: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, 
         + (f" AND approx_count_distinct({quote(name)}) <= {words}" if data_type == "VARCHAR" else "")
         for name, data_type in columns
     ]
-    verdicts = con.execute(f"SELECT {', '.join(facts)} FROM scanned").fetchall()[0]
+    few = "TABLESAMPLE system(4 PERCENT) REPEATABLE (1)" if rows > _MANY_ROWS else ""
+    verdicts = con.execute(f"SELECT {', '.join(facts)} FROM scanned {few}").fetchall()[0]
     return frozenset(name for (name, _), verdict in zip(columns, verdicts, strict=True) if verdict)
 
 
@@ -161,7 +239,8 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
         lines.append(f"    unit: {_scalar(source.unit)}  # the column that says who is protected")
         if source.many_rows:
             lines.append(
-                f"    max_rows_per_unit: {_ROWS_PER_UNIT}  # rows of one person that a private product may read"
+                f"    max_rows_per_unit: {source.declared.max_rows_per_unit or ROWS_OF_A_UNIT}"
+                "  # rows of one person that a private product may read"
             )
         if people is not None:
             lines.append(f"    people: {people}  # the source that lists these people")
@@ -171,18 +250,24 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
     lines.append("    columns:")
     for verdict in source.verdicts:
         sure = f"# confidence {verdict.confidence:.2f}"
-        if verdict.role == "undecided":
-            lines.append(f"      # {_scalar(verdict.column)}: {{role: insensitive}}  {sure}, undecided")
+        declared = source.declared.columns.get(verdict.column)
+        if verdict.decided_by == "spec":
+            sure = "# from the metadata"
+        bounds = f"bounds: {json.dumps(declared.bounds)}" if declared and declared.bounds else ""
+        if verdict.role != "undecided":
+            what = ", ".join(filter(None, (f"role: {verdict.role}", f"type: {verdict.entity_type}", bounds)))
+            lines.append(f"      {_scalar(verdict.column)}: {{{what}}}  {sure}")
+        elif bounds:
+            lines.append(f"      {_scalar(verdict.column)}: {{{bounds}}}  {sure}, undecided: add `role`")
         else:
-            what = f"{{role: {verdict.role}, type: {verdict.entity_type}}}"
-            lines.append(f"      {_scalar(verdict.column)}: {what}  {sure}")
-    if all(verdict.role == "undecided" for verdict in source.verdicts):
+            lines.append(f"      # {_scalar(verdict.column)}: {{role: insensitive}}  {sure}, undecided")
+    if all(line.startswith("      # ") for line in lines[-len(source.verdicts) :]):
         lines[-len(source.verdicts) - 1] = "    columns: {}"
     return lines
 
 
 def _render_consumer(source: ScannedSource) -> list[str]:
-    told = source.rows // (_ROWS_PER_UNIT if source.many_rows else 1)  # as many rows of one person, as much noise
+    told = source.rows // (ROWS_OF_A_UNIT if source.many_rows else 1)  # as many rows of one person, as much noise
     small = told < _SMALL
     epsilon = 3 if told < _TINY else 2 if small else 1
     delta = "1e-6" if small else "1e-9"

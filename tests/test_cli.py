@@ -122,6 +122,17 @@ def test_classify_explains_a_column(workspace: Path) -> None:
     assert "did you mean" in done.stderr or "pay" in done.stderr
 
 
+def test_classify_writes_what_others_read_and_reads_it_back(workspace: Path) -> None:
+    for kind, name in (("sdv", "meta.json"), ("smartnoise", "meta.yaml")):
+        written = command("classify", "people.csv", "--format", kind, cwd=workspace).stdout
+        (workspace / name).write_text(written)
+        again = command("classify", "people.csv", "--format", kind, "--metadata", name, cwd=workspace)
+        assert (again.returncode, again.stdout) == (0, written), again.stderr
+    done = command("classify", "people.csv", "--metadata", "people.csv", cwd=workspace)
+    assert done.returncode == 1
+    assert "SDV" in done.stderr
+
+
 def test_a_starter_runs_as_it_is(tmp_path: Path) -> None:
     write_people(tmp_path, 1500)
     made = command("init", "work", "--source", "people.csv", cwd=tmp_path)

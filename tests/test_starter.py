@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,35 @@ def test_the_list_of_people_is_found_by_its_keys(people: Path, orders: Path, tmp
     assert spec.source("orders").people == "people"
     assert spec.source("orders").max_rows_per_unit == 5
     assert spec.source("people").people is None
+
+
+def test_a_key_of_persons_is_one_under_any_name(people: Path, tmp_path: Path) -> None:
+    """`zz` says nothing, but its values lie in the key of the people."""
+    calls = write(tmp_path / "calls.csv", "zz,minutes", [f"K{i % 250:04d},{i * 3}" for i in range(1000)])
+    spec = load_spec(write_starter(tmp_path / "out", [people, calls])[0], {})
+    assert spec.source("calls").columns["zz"].type == "person_id"
+    assert (spec.source("calls").unit, spec.source("calls").people) == ("zz", "people")
+
+
+def test_what_others_metadata_decides_becomes_decisions(people: Path, tmp_path: Path) -> None:
+    described = tmp_path / "described.yaml"
+    columns = "{max_ids: 3, customer_id: {type: string, private_id: true}, age: {type: int, lower: 0, upper: 110}}"
+    described.write_text(f"'': {{any: {{people: {columns}}}}}")
+    (source,) = load_spec(write_starter(tmp_path / "one", [people], metadata=described)[0], {}).sources
+    assert (source.unit, source.columns["age"].bounds) == ("customer_id", (0, 110))
+    described.write_text(
+        json.dumps(
+            {"METADATA_SPEC_VERSION": "SINGLE_TABLE_V1", "columns": {"zz9": {"sdtype": "unknown", "pii": False}}}
+        )
+    )
+    target = write_starter(tmp_path / "two", [people], metadata=described)[0]
+    assert load_spec(target, {}).sources[0].columns["zz9"].role == "insensitive"
+    assert "zz9: {role: insensitive, type: unknown_none}  # from the metadata" in target.read_text()
+    described.write_text(
+        json.dumps({"METADATA_SPEC_VERSION": "SINGLE_TABLE_V1", "columns": {"no": {"sdtype": "email"}}})
+    )
+    with pytest.raises(SpecError, match="`no`, which is no column"):
+        write_starter(tmp_path / "three", [people], metadata=described)
 
 
 def test_other_people_are_not_taken_for_the_same(people: Path, tmp_path: Path) -> None:

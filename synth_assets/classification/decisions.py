@@ -25,7 +25,9 @@ class Decision(Protocol):
         """A finer kind."""
 
 
-def apply_decisions(verdicts: Sequence[ColumnVerdict], decisions: Mapping[str, Decision]) -> list[ColumnVerdict]:
+def apply_decisions(
+    verdicts: Sequence[ColumnVerdict], decisions: Mapping[str, Decision], where: str = "the spec"
+) -> list[ColumnVerdict]:
     """The verdicts with what people decided put over them.
 
     A decision on the type alone brings the type's role; one on the role alone keeps the type. Decisions that say
@@ -34,16 +36,17 @@ def apply_decisions(verdicts: Sequence[ColumnVerdict], decisions: Mapping[str, D
     Args:
         verdicts: of :func:`classify`.
         decisions: by column name; names without a verdict are for the caller to refuse.
+        where: what the decisions stand in, for the evidence.
     """
-    return [_decide(verdict, decisions.get(verdict.column)) for verdict in verdicts]
+    return [_decide(verdict, decisions.get(verdict.column), f"decided in {where}") for verdict in verdicts]
 
 
-def _decide(verdict: ColumnVerdict, decision: Decision | None) -> ColumnVerdict:
+def _decide(verdict: ColumnVerdict, decision: Decision | None, note: str) -> ColumnVerdict:
     if decision is None or (decision.role is None and decision.type is None):
         return verdict
     entity = decision.type or verdict.entity_type
     role = decision.role or role_of(entity)
-    evidence = ["decided in the spec"]
+    evidence = [note]
     if verdict.role not in (role, "undecided"):
         evidence.append(f"contradicts the classifier: {verdict.role} ({verdict.confidence:.2f})")
     if decision.type is not None and decision.type != verdict.entity_type:
@@ -54,7 +57,7 @@ def _decide(verdict: ColumnVerdict, decision: Decision | None) -> ColumnVerdict:
         "confidence": 1.0,
         "evidence": (*evidence, *verdict.evidence),
         "subtype": decision.subtype or (verdict.subtype if entity == verdict.entity_type else None),
-        "rule": "decided in the spec",
+        "rule": note,
         "decided_by": "spec",
     }
     return verdict.model_copy(update=changed)

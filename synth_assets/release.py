@@ -247,9 +247,10 @@ def _charge_answers(
         asset = answers_asset(consumer, source, column.name)
         if release_id is not None and platform.ledger.find_release(release_id, asset) is None:
             due.append((column, release_id, asset))
-    if not due or source.budget is None:
+    if not due:
         return
-    platform.ledger.set_ceiling(source.name, source.budget, platform.now())
+    if source.budget is not None:  # without one the ledger refuses
+        platform.ledger.set_ceiling(source.name, source.budget, platform.now())
     events = [_answers_event(source, column) for column, _, _ in due]
     costs = [(event.epsilon or 0.0, 0.0) for event in events] + [product.cost()]
     if not all(platform.ledger.admits(source.name, costs)):

@@ -86,6 +86,10 @@ def _follow(place: str, decision: Any, known: Mapping[str, Decider]) -> None:
             "`refers_to: patients.person_id`"
         )
     other = known[target].columns[key]
+    if getattr(other.treatment, "kind", None) == "randomize":
+        raise ValueError(
+            f"{place}.refers_to ({decision.refers_to}) is randomized, and joins with nothing; leave it out"
+        )
     for field in ("type", "role", "treatment"):
         own, theirs = getattr(decision, field), getattr(other, field)
         if field == "type" and known[target].is_unit(key):

@@ -149,10 +149,10 @@ def test_the_graph_treats_first_what_is_referred_to(tmp_path: Path) -> None:
         ("visit: {refers_to: visits.number}", "visit: {refers_to: visits.number, treatment: keep}", "leave it out"),
         ("type: organization, ", "", "clinic.type is needed"),
         (
-            "    people: people\n    columns:\n      person: {refers_to: people.id}\n      clinic: {type: organization, "
-            "role: direct_identifier, treatment: pseudonymize}",
-            "    budget: {epsilon: 2}\n    columns:\n      person: {refers_to: people.id}\n      clinic: {type: organization, "
-            "categories: [C1], treatment: {randomize: {epsilon: 1}}}",
+            "    people: people\n    columns:\n      person: {refers_to: people.id}\n      clinic: {type: "
+            "organization, role: direct_identifier, treatment: pseudonymize}",
+            "    budget: {epsilon: 2}\n    columns:\n      person: {refers_to: people.id}\n      clinic: {type: "
+            "organization, categories: [C1], treatment: {randomize: {epsilon: 1}}}",
             "is randomized, and joins with nothing",
         ),
         ("id: {type: person_id, role: direct_identifier}", "id: {refers_to: visits.person}", "run in a circle"),

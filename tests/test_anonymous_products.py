@@ -27,6 +27,9 @@ consumers:
       - {{name: paid, source: people, columns: [sex, pay], anonymize: {{k: 5000}}, {ACCEPT}}}
       - {{name: hidden, source: people, columns: [sex, town], anonymize: {{k_map: 20, population: town}}, {ACCEPT}}}
       - {{name: given, source: people, columns: [sex, age, town], rows: {{share: 0.5}}, {ACCEPT}}}
+  - name: others
+    products:
+      - {{name: boxes, source: people, columns: [sex, town], anonymize: {{k: 30, method: mondrian}}, {ACCEPT}}}
 """
 
 
@@ -95,6 +98,20 @@ def test_the_report_of_rows_tells_of_those_that_are_given(platform: Platform) ->
     found = report(platform, "team/given")["reidentification"]
     assert found["attackers"]["units"] == card["rows"]  # a row each, half of the units
     assert found["after"] is None
+
+
+def test_the_report_reads_sets_of_words(platform: Platform) -> None:
+    publish(platform, "others/boxes")
+    with platform.warehouse.connect() as con:
+        attach_staged(platform, con, "others/boxes", current_release(platform.warehouse, "others/boxes"))
+        rows = dict(con.execute("SELECT town, count(*) FROM staged.data GROUP BY town").fetchall())
+    assert set(rows) == {"North", "South", "{(missing), East}"}  # the west is withheld, and missing here
+    evaluation = report(platform, "others/boxes")["evaluation"]
+    (town,) = (column for column in evaluation["quality"]["columns"] if column["column"] == "town")
+    # half of the set's rows are put in the east, which is valid, and half are missing, which no real town is
+    missing = rows["{(missing), East}"] // 2 / sum(rows.values())
+    assert town["missing_synthetic"] == pytest.approx(missing)
+    assert town["validity"] == pytest.approx(1 - missing)
 
 
 def test_a_population_of_another_source_hides_the_rows(platform: Platform) -> None:

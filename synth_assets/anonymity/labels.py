@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from fractions import Fraction
 
 Label = str | None
 
 _PRECISE = Context(prec=60)
+_AMBIGUOUS = re.compile(r'[,"{}]|^\s|\s$|^$|^\(missing\)$')
 _FAR = 9_999_999  # the months that stand for infinite dates
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
@@ -72,6 +73,29 @@ def prefix(value: str | None, length: int) -> Label:
 def group(value: str | None, names: Mapping[str, str]) -> Label:
     """Return the name of the group that holds the value; the value itself where it is in none."""
     return None if value is None else names.get(value, value)
+
+
+def listed_set(values: Sequence[Label], words: Sequence[Label]) -> Label:
+    """Return the set of some ``words`` of a column; None where it would read as one of these.
+
+    A word that holds a comma, a quotation mark or a brace, begins or ends with a space, is empty or reads
+    ``(missing)`` is quoted as in CSV, and all are where the set would read as a word. Without quotes ``(missing)`` is
+    NULL.
+
+    >>> listed_set(["b", None, "a"], []), listed_set(['5" pipe', "Paris, Texas"], [])
+    ('{(missing), a, b}', '{"5"" pipe", "Paris, Texas"}')
+    """
+    named = sorted(value for value in values if value is not None)
+    for every in (False, True):
+        cells = [_quoted(value) if every or _AMBIGUOUS.search(value) else value for value in named]
+        text = f"{{{', '.join(['(missing)'] * (None in values) + cells)}}}"
+        if text not in words:
+            return text
+    return None
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
 
 
 def joined_interval(low: Label, high: Label, kind: str) -> Label:

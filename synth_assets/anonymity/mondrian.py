@@ -17,7 +17,7 @@ import numpy as np
 from synth_assets.anonymity.classes import Classes, Demand, combine, distinct, renumber
 from synth_assets.anonymity.diversity import BoolArray, FloatArray, IntArray
 from synth_assets.anonymity.hierarchies import STAR, Steps
-from synth_assets.anonymity.labels import Label, joined_interval
+from synth_assets.anonymity.labels import Label, joined_interval, listed_set
 from synth_assets.anonymity.losses import Entropy
 from synth_assets.anonymity.together import Ties
 
@@ -61,8 +61,9 @@ class Axis:
             if text is not None:
                 return text, covered
         elif len(codes) <= MOST_LISTED:
-            listed = sorted("(missing)" if words[c] is None else str(words[c]) for c in codes.tolist())
-            return f"{{{', '.join(listed)}}}", codes
+            text = listed_set([words[c] for c in codes.tolist()], words)
+            if text is not None:
+                return text, codes
         for step, numbers in zip(self.steps.steps, self.steps.codes, strict=True):
             if step.labels is not None and (numbers[codes] == numbers[codes[0]]).all():
                 return step.labels[int(codes[0])], np.flatnonzero(numbers == numbers[codes[0]])

@@ -7,6 +7,8 @@ labels are read, in the engine.
 Understood: ``[a, b)`` with any mix of brackets and with empty or infinite ends, ``a-b``, ``>= a``, ``> a``, ``a+``,
 ``<= b``, ``< b``, a plain value, of a date the month ``1985-03``, quarter ``1985-Q1``, year ``1985`` or years
 ``1985-1989``, and ``*`` for a suppressed cell (so are ``NaN`` and ``Infinity``, which have no place on the line).
+
+Of words, ``{a, "b, c", (missing)}`` is a set: what holds a comma, a quotation mark or a brace is quoted as in CSV.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ _TIME = re.compile(r"^(DATE|TIME|TIMESTAMP.*|TIME WITH.*)$")
 _SHAPES = r"^\s*([\[(])\s*([^,]*?)\s*,\s*([^,]*?)\s*([\])])\s*$"
 _RANGE = r"^\s*(\d+(?:\.\d+)?)\s*[-–]\s*(\d+(?:\.\d+)?)\s*$"
 _HALF = r"^\s*(>=|>|<=|<|≥|≤)\s*(.+?)\s*$"
+_MEMBER = r'(?:"(?:[^"]|"")*"|[^",{}]+)'
+_SET = rf"\{{{_MEMBER}(?:, {_MEMBER})*\}}"
 _PLUS = r"^\s*(.+?)\s*\+\s*$"
 
 
@@ -61,6 +65,25 @@ def read_labels(con: duckdb.DuckDBPyConnection, name: str, labels: str, data_typ
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_query(labels, data_type)}")
     known = con.execute(f"SELECT coalesce(bool_and(understood), false) FROM {name}").fetchone()
     return bool(known and known[0])
+
+
+def read_sets(con: duckdb.DuckDBPyConnection, name: str, labels: str, words: str) -> bool:
+    """Create the temporary table ``name(label, member)`` of the labels that are sets of words; says if there are any.
+
+    ``labels`` and ``words`` are queries of one column: the product's texts and those of the rows that it was made of.
+    A set is none of these itself, and its members are, or begin some (``12*``), or are missing (NULL).
+    """
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS WITH words AS (SELECT t FROM ({words}) AS w(t) WHERE t IS NOT NULL), "
+        f"parts AS (SELECT label, unnest(regexp_extract_all(', ' || label[2:-2], ', ({_MEMBER})', 1)) AS part FROM "
+        f"({labels}) AS g(label) WHERE regexp_full_match(label, '{_SET}') AND label NOT IN (SELECT t FROM words)), "
+        "members AS (SELECT label, CASE WHEN part[1] = '\"' THEN replace(part[2:-2], '\"\"', '\"') "
+        "WHEN part <> '(missing)' THEN part END AS member FROM parts) "
+        "SELECT label, member FROM members WHERE label NOT IN (SELECT label FROM members WHERE member IS NOT NULL "
+        "AND member NOT LIKE '%*' AND member NOT IN (SELECT t FROM words))"
+    )
+    found = con.execute(f"SELECT count(*) FROM {name}").fetchone()
+    return bool(found and found[0])
 
 
 def _query(labels: str, data_type: str) -> str:

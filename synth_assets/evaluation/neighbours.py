@@ -4,7 +4,8 @@ The two attacks of Giomi et al. (PoPETs 2023, sections 4.2 and 4.3), with Gower'
 27, 1971): a difference of amounts counts by its share of the range, a difference of categories counts one. Distances
 are whole numbers of 2**-20, so that equal ones are equal and ties fall to the first row in a seeded random order.
 
-A generalized cell is at no distance from the values it allows; among cells that allow a value the narrower is nearer.
+A generalized cell is at no distance from the values it allows; among cells that allow a value the narrower is nearer,
+be it an interval or a set of words. Of a set the attacker guesses the word that the product has most often.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from synth_assets.evaluation.rates import Rate, measure_rate
 from synth_assets.evaluation.sampling import Floats, Sample
-from synth_assets.evaluation.tables import Column
+from synth_assets.evaluation.tables import MISSING, Column
 
 Whole = npt.NDArray[np.int32]
 Index = npt.NDArray[np.intp]
@@ -26,7 +27,6 @@ SCALE = 1 << 20
 CELLS_AT_ONCE = 8_000_000
 TOLERANCE = 0.05
 """A guess of a number is right within 5 % of itself (the paper's tolerance), of a time within 1 % of the range."""
-MISSING = np.int32(-1)
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Axis:
-    """One column of all three samples on a common scale of whole numbers; -1 is missing."""
+    """One column of all three samples on a common scale of whole numbers; -1 is missing.
+
+    Where the product has sets of words: places of words and of labels in ``costs``, words x labels.
+    """
 
     column: Column
     real: Whole
     control: Whole
     low: Whole
     high: Whole
+    costs: Whole | None = None
 
 
 def nearest_rows(
@@ -64,8 +68,8 @@ def _axis(column: Column, people: Sequence[Sample], product: Sample, k: int) -> 
     """Put one column on the common scale."""
     given: list[Floats] = [*(sample.values[k] for sample in people), product.low[k], product.high[k]]
     if not column.ordered:
-        whole = [np.where(np.isnan(g), -1, g).astype(np.int32) for g in given]
-        return _Axis(column, *whole)
+        whole = [np.where(np.isnan(g), MISSING, g).astype(np.int32) for g in given]
+        return _set_axis(column, *whole[:3]) if column.sets else _Axis(column, *whole)
     everything = np.concatenate(given)
     known = everything[~np.isnan(everything)]
     lowest = known.min() if len(known) else 0.0
@@ -75,9 +79,27 @@ def _axis(column: Column, people: Sequence[Sample], product: Sample, k: int) -> 
     )
 
 
+def _set_axis(column: Column, real: Whole, control: Whole, low: Whole) -> _Axis:
+    """Distances of words from labels: none from what a label allows, but for its width, as of an interval."""
+    words, labels = np.unique(np.concatenate([real, control])), np.unique(low)
+    costs = np.full((len(words), len(labels)), SCALE, dtype=np.int32)
+    most = max(2, len({word for allowed in column.sets.values() for word in allowed}))
+    for place, label in enumerate(labels.tolist()):
+        if label == MISSING:  # a suppressed cell rules nothing out
+            costs[:, place] = SCALE // 2
+            continue
+        allowed = column.sets[label]
+        costs[np.isin(words, list(allowed)), place] = SCALE * (len(allowed) - 1) // (most - 1) // 128
+    people = [np.searchsorted(words, cells).astype(np.int32) for cells in (real, control)]
+    at = np.searchsorted(labels, low).astype(np.int32)
+    return _Axis(column, people[0], people[1], at, at, costs)
+
+
 def _cost(axis: _Axis, persons: Whole) -> Whole:
     """Distances in one column, persons x synthetic rows."""
     p = persons[:, None]
+    if axis.costs is not None:
+        return np.asarray(axis.costs[p, axis.low], dtype=np.int32)
     if not axis.column.ordered:
         cost: Whole = (p != axis.low).astype(np.int32) * np.int32(SCALE)
         if axis.column.generalized:  # a suppressed cell rules nothing out
@@ -148,13 +170,24 @@ def count_inferences(
     rng: np.random.Generator,
 ) -> Trial:
     """Inference: the nearest synthetic row tells the secret. Blind guessing takes the secret of a random row."""
-    guesses = (product.low[k] + product.high[k]) / 2
+    guesses = _guess_words(column, product, k) if column.sets else (product.low[k] + product.high[k]) / 2
     secrets = [sample.values[k] for sample in people]
     spread = _spread(secrets)
     hits = [_right(column, guesses[rows], secret, spread) for rows, secret in zip(nearest, secrets, strict=True)]
     blind = _right(column, guesses[rng.integers(len(product), size=len(secrets[0]))], secrets[0], spread)
     main, control, baseline = (measure_rate(int(hit.sum()), len(hit)) for hit in (*hits, blind))
     return Trial("inference", column.name, (column.name,), main, control, baseline)
+
+
+def _guess_words(column: Column, product: Sample, k: int) -> Floats:
+    """Of what each label allows, the word that most rows of the product may have; NaN for a missing value."""
+    known, counts = np.unique(np.nan_to_num(product.values[k], nan=MISSING), return_counts=True)
+    rows = dict(zip(known.astype(int).tolist(), counts.tolist(), strict=True))
+    best = {label: max(sorted(allowed), key=lambda word: rows.get(word, 0)) for label, allowed in column.sets.items()}
+    words = [
+        float(best.get(label, MISSING)) for label in np.nan_to_num(product.low[k], nan=MISSING).astype(int).tolist()
+    ]
+    return np.array([np.nan if word == MISSING else word for word in words], dtype=np.float64)
 
 
 def _spread(secrets: Sequence[Floats]) -> float:

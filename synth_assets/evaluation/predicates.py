@@ -6,24 +6,29 @@ column: a clause is then a slice of an order, and only the rows of the shortest 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from synth_assets.evaluation.sampling import Floats, Sample, fetch
-from synth_assets.evaluation.tables import ROWS, SYNTHETIC, Tables
+from synth_assets.evaluation.tables import MISSING, ROWS, SYNTHETIC, Tables
 
 ROWS_AT_ONCE = 1 << 20
 MANY = 16
 """Beyond so many matching people the exact number no longer matters."""
 
 Clause = tuple[int, str, float, float]
-"""Position of a column, ``between``, ``outside`` or ``missing``, and the closed interval of values."""
+"""Position of a column, ``between``, ``outside`` or ``missing``, and the closed interval of values; ``among`` or ``not
+among`` what a set of words allows, and twice the code of its label."""
 Predicate = tuple[Clause, ...]
 Units = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
+Allowed = Callable[[tuple[int, float]], tuple[float, ...]]
+"""What cells may hold that lie in a set, by the position of its column and the code of its label."""
+NO_SETS: Mapping[tuple[int, float], tuple[float, ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Lookup:
 
     values: tuple[Floats, ...]
     upper: tuple[Floats, ...]
+    allowed: Allowed = NO_SETS.__getitem__
     _orders: dict[int, tuple[Places, Floats]] = field(default_factory=dict)
 
     def true_of(self, predicate: Predicate) -> Places:
@@ -54,10 +60,10 @@ class Lookup:
         found, least = min(slices, key=lambda pair: len(pair[0]))
         for _, clause in slices:
             if clause is not least and len(found):
-                found = found[holds(clause, self.values[clause[0]][found])]
+                found = found[holds(clause, self.values[clause[0]][found], self.allowed)]
         for clause in predicate:
             if self.upper[clause[0]] is not self.values[clause[0]] and len(found):
-                found = found[holds(clause, self.upper[clause[0]][found])]
+                found = found[holds(clause, self.upper[clause[0]][found], self.allowed)]
         return found
 
     def _slice(self, clause: Clause) -> Places:
@@ -67,24 +73,46 @@ class Lookup:
             order = np.argsort(self.values[k], kind="stable")
             self._orders[k] = order, self.values[k][order]
         order, values = self._orders[k]
-        known = len(values) - int(np.isnan(values).sum()) if relation == "missing" else 0
+        present = np.searchsorted(values, np.inf, "right")
         if relation == "missing":
-            return order[known:]
+            return order[present:]
+        if relation == "among":
+            named = np.array(self.allowed((k, low)))
+            ends = (np.searchsorted(values, named, side) for side in ("left", "right"))
+            parts = [order[a:b] for a, b in zip(*ends, strict=True)]
+            return np.concatenate([*parts, order[present:] if MISSING in named else order[:0]])
+        if relation == "not among":
+            return order[holds(clause, values, self.allowed)]
         begin, end = np.searchsorted(values, low, "left"), np.searchsorted(values, high, "right")
         if relation == "between":
             return order[begin:end]
-        present = np.searchsorted(values, np.inf, "right")
         return np.concatenate([order[:begin], order[end:present]])
 
 
-def holds(clause: Clause, values: Floats) -> npt.NDArray[np.bool_]:
-    """Which values a clause is true of."""
-    _, relation, low, high = clause
+def holds(clause: Clause, values: Floats, allowed: Allowed = NO_SETS.__getitem__) -> npt.NDArray[np.bool_]:
+    """Which values a clause is true of; a missing one is in no set that does not name it, and not outside either."""
+    k, relation, low, high = clause
+    if relation in {"among", "not among"}:
+        named = allowed((k, low))
+        inside, missing = np.isin(values, named), np.isnan(values)
+        return np.asarray((inside | missing & (MISSING in named)) if relation == "among" else ~inside & ~missing)
     if relation == "missing":
         return np.isnan(values)
     if relation == "between":
         return np.asarray((values >= low) & (values <= high))
     return np.asarray((values < low) | (values > high))
+
+
+def look_up(tables: Tables, src: int, rows: Sample) -> Lookup:
+    """Rows of a source, to be looked up. A set holds people with its words, and cells that are a part of it."""
+
+    @cache
+    def allowed(label: tuple[int, float]) -> tuple[float, ...]:
+        sets = tables.columns[label[0]].sets
+        own = sets[int(label[1])]
+        return tuple(sorted(own if src != SYNTHETIC else (code for code, part in sets.items() if part <= own)))
+
+    return Lookup(rows.low, rows.high, allowed) if src == SYNTHETIC else Lookup(rows.values, rows.values, allowed)
 
 
 def match(
@@ -102,7 +130,7 @@ def match(
     """
     units = [np.empty(0, dtype=np.uint64) for _ in predicates]
     for rows in _blocks(tables, src, people, seed):
-        lookup = Lookup(rows.low, rows.high) if src == SYNTHETIC else Lookup(rows.values, rows.values)
+        lookup = look_up(tables, src, rows)
         for p, predicate in enumerate(predicates):
             if len(units[p]) < limit:
                 units[p] = _join(units[p], rows.units[lookup.true_of(predicate)], limit)

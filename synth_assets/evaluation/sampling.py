@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Sample:
     """Rows as one array a column: numbers or codes, NaN where missing; ``low`` and ``high`` bound generalized cells.
+    Of a column with sets they are both the code of the label.
 
     ``units`` says whose row each is.
     """
@@ -83,7 +84,7 @@ def fetch(tables: Tables, query: str) -> Sample:
 
 def _names(column: Column) -> tuple[str, ...]:
     """The names of a column's cells in the comparable table."""
-    if column.ordered and column.generalized:
+    if column.bounded:
         return column.v, f"lo{column.index}", f"hi{column.index}"
     return (column.v,)
 

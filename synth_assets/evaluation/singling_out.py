@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synth_assets.evaluation.neighbours import Trial
-from synth_assets.evaluation.predicates import MANY, Clause, Lookup, Matches, Predicate, match
+from synth_assets.evaluation.predicates import MANY, Clause, Matches, Predicate, look_up, match
 from synth_assets.evaluation.rates import Rate, measure_rate
 from synth_assets.evaluation.sampling import Floats, Sample, fetch
 from synth_assets.evaluation.tables import CONTROL, REAL, ROWS, SYNTHETIC, Column, Tables
@@ -148,12 +148,13 @@ def _univariate(
 
 
 def _lonely(tables: Tables, column: Column, limit: int) -> list[tuple[str, float, float]]:
-    low, high = (f"lo{column.index}", f"hi{column.index}") if column.ordered and column.generalized else (column.v,) * 2
+    low, high = (f"lo{column.index}", f"hi{column.index}") if column.bounded else (column.v,) * 2
+    relation = "among" if column.sets else "between"
     rows = tables.con.execute(
         f"SELECT a, b FROM (SELECT {low} AS a, {high} AS b FROM {ROWS} WHERE src = {SYNTHETIC}) GROUP BY a, b "
         f"HAVING count(*) = 1 ORDER BY hash(a, b), a, b LIMIT {limit}"
     ).fetchall()
-    clauses = [("between", float(low), float(high)) for low, high in rows if low is not None and high is not None]
+    clauses = [(relation, float(low), float(high)) for low, high in rows if low is not None and high is not None]
     if len(clauses) < len(rows) and not column.generalized:
         clauses.append(("missing", 0.0, 0.0))
     if column.ordered:
@@ -200,6 +201,8 @@ def _clause(column: Column, product: Sample, k: int, row: int, median: float | N
     value, low, high = product.values[k][row], product.low[k][row], product.high[k][row]
     if np.isnan(low) or np.isnan(high):
         return None if column.generalized else (k, "missing", 0.0, 0.0)
+    if column.sets:
+        return (k, "among", float(low), float(high))
     if median is None or not column.ordered or column.generalized:
         return (k, "between", float(low), float(high))
     return (k, "between", float(value), np.inf) if value > median else (k, "between", -np.inf, float(value))
@@ -207,7 +210,7 @@ def _clause(column: Column, product: Sample, k: int, row: int, median: float | N
 
 def _isolating(tables: Tables, product: Sample, predicates: Sequence[Predicate], limit: int) -> list[Predicate]:
     """The first ``limit`` predicates that are true of exactly one synthetic row: screened on a sample, then on all."""
-    screen = Lookup(product.low, product.high)
+    screen = look_up(tables, SYNTHETIC, product)
     rare = [predicate for predicate in predicates if len(screen.true_of(predicate)) <= 1]
     kept: list[Predicate] = []
     for start in range(0, len(rare), limit):
@@ -231,6 +234,8 @@ def _random_predicate(
             clauses.append((k, "missing", 0.0, 0.0))
             continue
         relations = [("between", low, high), ("outside", low, high)]
+        if columns[k].sets:
+            relations = [("among", low, high), ("not among", low, high)]
         if columns[k].ordered:
             relations += [("between", low, np.inf), ("between", -np.inf, high)]
         relation, a, b = relations[int(rng.integers(len(relations)))]

@@ -8,15 +8,15 @@ code). Everything later reads this one table, and no value leaves the engine but
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import duckdb
 
 from synth_assets.errors import DomainError
-from synth_assets.evaluation.labels import is_integer, is_number, is_time, parse, position, read_labels
+from synth_assets.evaluation.labels import is_integer, is_number, is_time, parse, position, read_labels, read_sets
 from synth_assets.storage import quote
 
 UNIT = "__unit"
@@ -24,10 +24,14 @@ SOURCES = ("real", "control", "synthetic")
 REAL, CONTROL, SYNTHETIC = range(3)
 ROWS = "evaluation_rows"
 """The temporary table: ``src`` (0 real, 1 control, 2 synthetic), ``r`` row number, ``u`` unit, ``v0``, ``v1``, ...;
-for a generalized column also ``lo0``, ``hi0``, ... on synthetic rows."""
+for a generalized column also ``lo0``, ``hi0``, ... on synthetic rows: an interval, or twice
+the code of a label where there are sets."""
 
 OTHER = "(other)"
 """What a product calls the rare categories that it gathers."""
+
+MISSING = -1
+"""The code of a missing value among those that a set allows."""
 
 CODES_AT_MOST = 20
 """A numeric column of at most this many distinct values, each met five times on average, holds codes, not amounts."""
@@ -44,6 +48,13 @@ class Column:
     synthetic_type: str
     generalized: bool = False
     codes: bool = False
+    sets: Mapping[int, frozenset[int]] = field(default_factory=dict, hash=False)
+    """Where the product has sets of words: the codes that each of its labels allows, :data:`MISSING` among them."""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether synthetic cells stand for several values."""
+        return bool(self.sets) or (self.ordered and self.generalized)
 
     @property
     def ordered(self) -> bool:
@@ -150,31 +161,42 @@ def _describe(
         made.append(f"evaluation_labels{index}")
         if read_labels(con, made[-1], labels, truth):
             return Column(index, name, kind, truth, product_type, generalized=product_type != truth)
-    made.append(f"evaluation_codes{index}")
-    _make_codes(con, made[-1], sources, name)
-    generalized = product_type == "VARCHAR" and _map_patterns(con, made[-1], sources, name)
-    return Column(index, name, "category", real_type, product_type, generalized=generalized)
+    text = f"CAST({quote(name)} AS VARCHAR)"
+    codes, listed = f"evaluation_codes{index}", f"evaluation_sets{index}"
+    made += [codes, listed]
+    real, product = (f"SELECT DISTINCT {text} FROM {sources[src]}" for src in (REAL, SYNTHETIC))
+    has_sets = read_sets(con, listed, product if product_type == "VARCHAR" else f"{product} LIMIT 0", real)
+    _make_codes(con, codes, sources, name, listed)
+    generalized = product_type == "VARCHAR" and _map_patterns(con, codes, sources, name, listed)
+    sets = {}
+    if has_sets:
+        made.append(f"evaluation_members{index}")
+        sets = _list_members(con, (codes, listed, made[-1]), real, product)
+    return Column(index, name, "category", real_type, product_type, generalized=generalized or has_sets, sets=sets)
 
 
-def _make_codes(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str], name: str) -> None:
-    """One code for each distinct text over the three tables, the most frequent first."""
+def _make_codes(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str], name: str, listed: str) -> None:
+    """One code for each distinct text over the three tables and in sets, the most frequent first and sets last."""
     text = f"CAST({quote(name)} AS VARCHAR)"
     parts = " UNION ALL ".join(f"SELECT {text} AS t, count(*) AS n FROM {s} GROUP BY 1" for s in sources)
+    parts += f" UNION ALL SELECT member, 0 FROM {listed}"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS "
-        "SELECT t, CAST(row_number() OVER (ORDER BY sum(n) DESC, t) - 1 AS INTEGER) AS code "
-        f"FROM ({parts}) WHERE t IS NOT NULL GROUP BY t"
+        f"SELECT t, CAST(row_number() OVER (ORDER BY t IN (SELECT label FROM {listed}), sum(n) DESC, t) - 1 AS INTEGER)"
+        f" AS code FROM ({parts}) WHERE t IS NOT NULL GROUP BY t"
     )
 
 
-def _map_patterns(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str], name: str) -> bool:
+def _map_patterns(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str], name: str, listed: str) -> bool:
     """Give real texts the code of the prefix (``12***``) that stands for them in a generalized product.
 
     A pattern is a text of the product that ends in ``*`` and is none of the real table's. A cell of stars alone is
     suppressed: it loses its code and counts as missing. Where the product has :data:`OTHER`, texts that it does not
-    have are among those. Returns whether there was any pattern.
+    have are among those. What stands in a set (``listed``) the product has. Returns whether there was any pattern.
     """
     text = f"CAST({quote(name)} AS VARCHAR)"
+    shown = f"SELECT {text} FROM {sources[SYNTHETIC]} WHERE {text} IS NOT NULL"
+    shown += f" UNION SELECT member FROM {listed} WHERE member IS NOT NULL"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE evaluation_patterns AS SELECT t, code, rtrim(t, '*') AS prefix FROM {table} "
         f"WHERE t LIKE '%*' AND t NOT IN (SELECT {text} FROM {sources[REAL]} WHERE {text} LIKE '%*')"
@@ -183,7 +205,7 @@ def _map_patterns(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[
         f"UPDATE {table} SET code = m.code "
         f"FROM (SELECT c.t, arg_max(p.code, length(p.prefix)) AS code FROM {table} AS c "
         f"JOIN evaluation_patterns AS p ON starts_with(c.t, p.prefix) AND p.prefix <> '' WHERE c.t NOT IN "
-        f"(SELECT {text} FROM {sources[SYNTHETIC]} WHERE {text} IS NOT NULL) GROUP BY c.t) AS m WHERE {table}.t = m.t"
+        f"({shown}) GROUP BY c.t) AS m WHERE {table}.t = m.t"
     )
     con.execute(
         f"UPDATE {table} SET code = NULL WHERE t IN (SELECT t FROM evaluation_patterns WHERE trim(prefix) = '')"
@@ -193,12 +215,48 @@ def _map_patterns(con: duckdb.DuckDBPyConnection, table: str, sources: Sequence[
         f"AND EXISTS (SELECT 1 FROM {table} WHERE t = ?) "
         f"AND NOT EXISTS (SELECT 1 FROM {sources[REAL]} WHERE {text} = ?) "
         f"AND code NOT IN (SELECT code FROM {table} WHERE code IS NOT NULL AND t IN "
-        f"(SELECT {text} FROM {sources[SYNTHETIC]} WHERE {text} IS NOT NULL))",
+        f"({shown}))",
         [OTHER] * 3,
     )
     found = con.execute("SELECT count(*) FROM evaluation_patterns").fetchone()
     con.execute("DROP TABLE evaluation_patterns")
     return bool(found and found[0])
+
+
+def _list_members(
+    con: duckdb.DuckDBPyConnection, names: tuple[str, str, str], real: str, product: str
+) -> dict[int, frozenset[int]]:
+    """The codes that each label of a product with sets allows.
+
+    A word allows itself, a prefix all texts that it begins, :data:`OTHER` those that do not stand alone, a set what its
+    members do. Who is missing from a set may have a word that the product does not show at all: rare ones are withheld.
+
+    ``names`` are those of the tables of codes, of sets and of the one that is made (label, member, spread), where
+    ``spread`` marks the members that the rows of a label are dealt to. ``real`` and ``product`` query the texts.
+    """
+    codes, listed, table = names
+    sets = f"(SELECT label FROM {listed})"
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {table} AS
+        WITH product AS (SELECT t FROM ({product}) AS p(t) WHERE t IS NOT NULL),
+        real AS (SELECT t FROM ({real}) AS q(t) WHERE t IS NOT NULL),
+        words AS (SELECT t, code, t IN (SELECT t FROM real) AS spread FROM {codes}
+            WHERE code IS NOT NULL AND t NOT IN {sets}),
+        parts AS (SELECT label, member FROM {listed}
+            UNION ALL SELECT t, t FROM product WHERE t NOT IN {sets}),
+        shown AS (SELECT code FROM words JOIN (SELECT DISTINCT member FROM parts) ON member = t WHERE t <> '{OTHER}'),
+        found AS (SELECT label, code, spread OR t NOT LIKE '%*' AS spread FROM parts JOIN words ON t = member
+            UNION ALL SELECT label, code, spread FROM parts JOIN words ON starts_with(t, rtrim(member, '*'))
+                WHERE member LIKE '%*' AND member NOT IN (SELECT t FROM real)
+            UNION ALL SELECT label, code, spread FROM parts, words
+                WHERE member = '{OTHER}' AND t NOT IN (SELECT t FROM product) AND member NOT IN (SELECT t FROM real)
+            UNION ALL SELECT label, {MISSING}, TRUE FROM parts WHERE member IS NULL
+            UNION ALL SELECT label, code, FALSE FROM parts, words
+                WHERE member IS NULL AND code NOT IN (SELECT code FROM shown))
+        SELECT c.code AS label, f.code AS member, bool_or(spread) AS spread FROM found AS f
+        JOIN {codes} AS c ON c.t = f.label WHERE c.code IS NOT NULL GROUP BY ALL""")
+    rows = con.execute(f"SELECT label, list(member) FROM {table} GROUP BY label").fetchall()
+    return {label: frozenset(members) for label, members in rows}
 
 
 def _fill(
@@ -218,13 +276,17 @@ def _fill(
         parts.append(f"SELECT CAST({src} AS UTINYINT) AS src, s.r, {unit} AS u, {cells} FROM {numbered} AS s {joins}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS {' UNION ALL BY NAME '.join(parts)}")
     for column in columns:
-        if column.ordered and column.generalized:
+        if column.sets:
+            _deal(con, column)
+        elif column.bounded:
             _spread(con, column)
 
 
 def _cells(src: int, column: Column, data_type: str) -> str:
     """SQL for one column of one source."""
     i = column.index
+    if column.sets and src == SYNTHETIC:
+        return f"CAST(NULL AS INTEGER) AS v{i}, c{i}.code AS lo{i}, c{i}.code AS hi{i}"
     if not column.ordered:
         return f"c{i}.code AS v{i}"
     if column.generalized and src == SYNTHETIC:
@@ -258,8 +320,21 @@ def _spread(con: duckdb.DuckDBPyConnection, column: Column) -> None:
     value = f"floor({place})" if whole else place
     con.execute(
         f"UPDATE {ROWS} SET v{i} = p.v FROM (SELECT r, CASE WHEN regexp_matches(t{i}, '[^*\\s]') THEN {value} END AS v "
-        f"FROM {ROWS} WHERE src = {SYNTHETIC} WINDOW w AS (PARTITION BY t{i} ORDER BY hash(r), r)) AS p "
+        f"FROM {ROWS} WHERE src = {SYNTHETIC} WINDOW w AS (PARTITION BY t{i} ORDER BY hash(r, {i}), r)) AS p "
         f"WHERE {ROWS}.r = p.r AND src = {SYNTHETIC}"
+    )
+
+
+def _deal(con: duckdb.DuckDBPyConnection, column: Column) -> None:
+    """Deal the rows of a set evenly to its members, as :func:`_spread` does in an interval."""
+    i = column.index
+    con.execute(
+        f"UPDATE {ROWS} SET v{i} = nullif(p.v, {MISSING}) FROM (SELECT r, m.members[1 + CAST(floor("
+        f"len(m.members) * (row_number() OVER w - 0.5) / count(*) OVER (PARTITION BY lo{i})) AS INTEGER)] AS v "
+        f"FROM {ROWS} JOIN (SELECT label, "
+        "coalesce(list(member ORDER BY member) FILTER (spread), list(member ORDER BY member)) AS members "
+        f"FROM evaluation_members{i} GROUP BY label) AS m ON m.label = lo{i} WHERE src = {SYNTHETIC} "
+        f"WINDOW w AS (PARTITION BY lo{i} ORDER BY hash(r, {i}), r)) AS p WHERE {ROWS}.r = p.r AND src = {SYNTHETIC}"
     )
 
 

@@ -36,3 +36,17 @@ def test_periods_of_december_2024(months: int, expected: str) -> None:
 
 def test_infinite_dates_keep_a_name() -> None:
     assert [labels.period(month, 12) for month in (9_999_999, -9_999_999, None)] == ["infinity", "-infinity", None]
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "expected"),
+    [
+        (["b", "a"], ["a", "b"], "{a, b}"),
+        (["(missing)", None], [], '{(missing), "(missing)"}'),
+        ([" a", "", "{b}"], [], '{"", " a", "{b}"}'),
+        (["a", "b"], ["a", "b", "{a, b}"], '{"a", "b"}'),
+        (["a", "b"], ["a", "b", "{a, b}", '{"a", "b"}'], None),
+    ],
+)
+def test_sets_of_words_read_in_one_way(values: list[str | None], words: list[str], expected: str | None) -> None:
+    assert labels.listed_set(values, words) == expected

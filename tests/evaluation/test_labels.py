@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from synth_assets.evaluation.labels import is_integer, is_number, is_time, read_labels
+from synth_assets.anonymity.labels import listed_set
+from synth_assets.evaluation.labels import is_integer, is_number, is_time, read_labels, read_sets
 
 DAY = 86_400
 
@@ -73,3 +76,42 @@ def test_kinds_of_types() -> None:
     assert not is_number("VARCHAR")
     assert is_time("TIMESTAMP WITH TIME ZONE")
     assert not is_time("INTERVAL")
+
+
+def sets(labels: list[str], words: list[str]) -> dict[str, set[str | None]]:
+    con = duckdb.connect()
+    con.execute("CREATE TABLE given AS SELECT unnest($1::VARCHAR[]) AS t", [labels])
+    con.execute("CREATE TABLE words AS SELECT unnest($1::VARCHAR[]) AS t", [words])
+    read_sets(con, "read", "SELECT t FROM given", "SELECT t FROM words")
+    found: dict[str, set[str | None]] = {}
+    for label, member in con.execute("SELECT label, member FROM read").fetchall():
+        found.setdefault(label, set()).add(member)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("{a, b}", {"a", "b"}),
+        ('{"a"}', {"a"}),
+        ("{(missing), a}", {None, "a"}),
+        ('{"(missing)", a}', {"(missing)", "a"}),
+        ('{"", "5"" pipe, {new}"}', {"", '5" pipe, {new}'}),
+        ("{90*, a}", {"90*", "a"}),
+        ("{a, c}", None),  # no word of the rows
+        ("{a, b", None),
+        ("{a,b}", None),
+        ("{a, a}", None),  # a word of the rows
+    ],
+)
+def test_sets_of_words(label: str, expected: set[str | None] | None) -> None:
+    words = ["a", "b", "(missing)", "", '5" pipe, {new}', "{a, a}"]
+    assert sets([label], words).get(label) == expected
+
+
+@given(st.lists(st.one_of(st.none(), st.text('ab,"{} *(missing)', max_size=4)), min_size=1, max_size=4, unique=True))
+def test_what_is_written_is_read(words: list[str | None]) -> None:
+    known = [word for word in words if word is not None]
+    label = listed_set(words, known)
+    assert label is not None
+    assert sets([label, *known], known) == {label: set(words)}

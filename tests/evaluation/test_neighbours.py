@@ -92,3 +92,34 @@ def test_a_category_is_guessed_exactly_and_a_negative_guess_is_no_free_success()
     rng = np.random.default_rng(1)
     assert count_inferences(CITY, 1, [people, people], product, rows, rng).main.successes == 1
     assert count_inferences(WAGE, 2, [people, people], product, rows, rng).main.successes == 1
+
+
+SETS = {9: frozenset({0, 1}), 8: frozenset({0, 1, 2}), 2: frozenset({2}), 7: frozenset({2, -1})}
+TOWN = Column(0, "town", "category", "VARCHAR", "VARCHAR", generalized=True, sets=SETS)
+"""Words 0, 1 and 2; the labels 9 = {0, 1}, 8 = {0, 1, 2}, 2 and 7 = {(missing), 2}."""
+
+
+def test_a_set_that_allows_the_word_is_at_no_distance_and_the_narrower_is_nearer() -> None:
+    product = sample((NONE,), (8,), (9,), (2,))
+    assert [nearest([TOWN], (word,), product) for word in (0, 1, 2)] == [2, 2, 3]
+    assert nearest([TOWN], (2,), sample((NONE,), (9,), (8,))) == 2
+    assert nearest([TOWN], (2,), sample((9,), (NONE,))) == 1  # a suppressed cell may be anything, a set may not
+    assert nearest([TOWN], (NONE,), sample((2,), (8,), (7,))) == 2
+
+
+def test_a_column_of_sets_adds_to_the_others() -> None:
+    # The set allows both; of two rows that do, the age decides; a row whose set does not is as far as all of the range.
+    age = Column(1, "age", "number", "INTEGER", "INTEGER")
+    product = sample((9, 60), (9, 20), (2, 30))
+    assert nearest([TOWN, age], (0, 30), product) == 1
+    assert nearest([TOWN, age], (2, 30), product) == 2
+
+
+def test_of_a_set_the_most_frequent_word_is_guessed() -> None:
+    # The product's rows were dealt to 1, 1, 0 and 2: from {0, 1} the attacker guesses 1.
+    labels = sample((9,), (9,), (9,), (2,))
+    product = Sample((np.array([1.0, 1.0, 0.0, 2.0]),), labels.low, labels.high, labels.units)
+    people = sample((1,), (0,), (2,), (NONE,))
+    rows = [np.array([0, 1, 3, 2])] * 2
+    trial = count_inferences(TOWN, 0, [people, people], product, rows, np.random.default_rng(1))
+    assert trial.main.successes == 2

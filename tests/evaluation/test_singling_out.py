@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synth_assets.evaluation.neighbours import Trial
 from synth_assets.evaluation.predicates import Lookup, Predicate, holds, match
 from synth_assets.evaluation.singling_out import common_ceiling, room_for_outsider, single_out
-from synth_assets.evaluation.tables import REAL, side_by_side
+from synth_assets.evaluation.tables import REAL, SYNTHETIC, side_by_side
 from tests.evaluation.tables import make
 
 INFINITE = float("inf")
@@ -143,3 +143,29 @@ def test_a_generalized_row_that_fits_one_person_singles_out() -> None:
     # [30, 40) with a, [30, 40) with b and [50, 60) with a are one person each; the suppressed age allows everybody,
     # and b alone is two people.
     assert found["whole rows"].main.successes == 3
+
+
+def test_sets_are_looked_up_as_what_they_allow() -> None:
+    # Four people in a, b, c and nowhere; the product shows {a, b} twice, a and {(missing), c}.
+    con = duckdb.connect()
+    real = make(con, "r", {"w": "VARCHAR"}, [("a",), ("b",), ("c",), (None,)])
+    product = make(con, "s", {"w": "VARCHAR"}, [("{a, b}",), ("{a, b}",), ("a",), ("{(missing), c}",)])
+    with side_by_side(con, real, real, product, [("w", "VARCHAR")]) as tables:
+        codes = dict(con.execute("SELECT t, code::DOUBLE FROM evaluation_codes0").fetchall())
+        labels = ("{a, b}", "a", "{(missing), c}")
+        predicates: list[Predicate] = [
+            ((0, relation, codes[label], codes[label]),) for relation in ("among", "not among") for label in labels
+        ]
+        people, rows = (list(match(tables, src, predicates).counts()) for src in (REAL, SYNTHETIC))
+    assert people == [2, 1, 2, 1, 2, 2]  # a missing value is not outside
+    assert rows == [3, 1, 1, 1, 3, 3]
+
+
+def test_a_row_whose_sets_fit_one_person_singles_out() -> None:
+    # Each person has a pair of words of their own, and each row of the product allows one pair only.
+    real = [("a", "x"), ("a", "z"), ("c", "x"), ("c", "z"), ("b", "y")]
+    product = [("{a, b}", "{x, y}"), ("{a, b}", "z"), ("c", "{x, y}"), ("c", "z"), ("{a, b}", "{x, y}")]
+    found = attack(real, [("a", "x")] * 4, product, {"p": "VARCHAR", "q": "VARCHAR"})
+    # (a or b, x or y) is true of two rows and of two people: it isolates nobody. The other three isolate one each.
+    trial = found["whole rows"]
+    assert (trial.main.successes, trial.main.attempts, trial.control.successes) == (3, 5, 0)

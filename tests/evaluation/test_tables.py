@@ -80,3 +80,39 @@ def test_columns_must_be_there_once(columns: list[tuple[str, str]]) -> None:
     real = make(con, "t", {"x": "INTEGER"}, [(1,)])
     with pytest.raises(DomainError, match="column"), side_by_side(con, real, real, real, columns):
         pass
+
+
+def words_of(real: list[str | None], product: list[str | None]) -> tuple[list[list[str | None]], list[str | None]]:
+    """What each row of a product allows, and where it is put, in words."""
+    con = duckdb.connect()
+    names = [make(con, name, {"w": "VARCHAR"}, [(w,) for w in rows]) for name, rows in (("r", real), ("s", product))]
+    with side_by_side(con, names[0], names[0], names[1], [("w", "VARCHAR")]) as tables:
+        assert tables.generalized
+        texts = dict(con.execute("SELECT code, t FROM evaluation_codes0 WHERE code IS NOT NULL").fetchall())
+        sets = tables.columns[0].sets
+        rows = con.execute(f"SELECT lo0, hi0, v0 FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY r").fetchall()
+    assert all(low == high for low, high, _ in rows)
+    allowed = [sorted((texts.get(c) for c in sets.get(low, ())), key=str) for low, _, _ in rows]
+    return allowed, [texts.get(v) for _, _, v in rows]
+
+
+def test_a_set_allows_its_words_and_its_rows_are_dealt_to_them() -> None:
+    real: list[str | None] = ["a", "a", "b", "c", "d", None]
+    allowed, placed = words_of(real, ["{a, c}", "{a, c}", "{a, c}", "{a, c}", "b", "{(missing), b}", "*"])
+    # d is shown nowhere: it was withheld, and its owner may be the one who is missing.
+    assert allowed == [["a", "c"]] * 4 + [["b"], [None, "b", "d"], []]
+    assert sorted(str(word) for word in placed[:4]) == ["a", "a", "c", "c"]
+    assert placed[4] == "b"
+    assert placed[5] in ("b", None)
+    assert placed[6] is None
+
+
+def test_prefixes_and_others_beside_sets() -> None:
+    real: list[str | None] = ["901", "902", "903", "904", "77", "88"]
+    allowed, placed = words_of(real, ["{901, 902}", "{903, 904}", "90*", "90*", "77", "(other)"])
+    assert allowed[0] == ["901", "902"]
+    assert set(allowed[2]) == {"901", "902", "903", "904", "90*"}
+    assert set(placed[2:4]) <= {"901", "902", "903", "904"}
+    assert allowed[4] == ["77"]
+    assert "77" not in allowed[5]
+    assert {"901", "902", "903", "904"} < set(allowed[5])

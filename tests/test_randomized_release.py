@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from resources.environment import open_ledger, open_warehouse
+from synth_assets.certification import evaluate_product
 from synth_assets.errors import BudgetExceeded, SourceError, SpecError
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.planning import check_budgets, over_ceiling, plan
@@ -146,6 +148,17 @@ def test_a_new_snapshot_draws_and_charges_anew(tmp_path: Path) -> None:
     stage(back, "one/rows")
     assert rows(back, "one/rows", "SELECT id, drug FROM staged.data ORDER BY id") == first
     assert len(charges(back)) == 2
+
+
+def test_the_risk_is_that_of_the_answers(staged: Platform) -> None:
+    """The report tells who is found by the answers that are shown; the treated rows keep none of them."""
+    answers = len(rows(staged, "one/more", "SELECT DISTINCT age FROM staged.data"))
+    assert answers > 1
+    for name, classes in (("one/more", answers), ("two/alike", 2 * answers)):  # ages, and ages in two towns
+        evaluate_product(staged, *staged.spec.product(name))
+        told = json.loads(staged.warehouse.read_document(f"reports/{name}/report.json"))["reidentification"]
+        assert told["attackers"]["classes"] == classes
+        assert told["attackers"]["marketer"] == pytest.approx(classes / told["attackers"]["units"])
 
 
 def test_without_room_nothing_is_charged(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
     python benchmarks/deidentification.py names [--rows 1000000]       consistent unique fakes, beside Faker's
     python benchmarks/deidentification.py table [--rows 10000000]      12 columns, six of them identifiers
     python benchmarks/deidentification.py joins [--rows 1000000]       three related tables about so many people
+    python benchmarks/deidentification.py answers [--rows 10000]       errors of randomized answers about so many units
 
 Prints JSON. CPU seconds are of the process; ``names`` runs on one thread. ``table`` writes the encrypted file that the
 platform writes; its rows lie in one, too. Privacy models have a script of their own, ``anonymity.py``.
@@ -11,6 +12,7 @@ platform writes; its rows lie in one, too. Privacy models have a script of their
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import sys
@@ -22,11 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from synth_assets.classification import EntityType
 from synth_assets.deidentification import TreatedColumn, deidentify
+from synth_assets.deidentification.geometric import TruncatedGeometric
+from synth_assets.mechanisms import RandomizedResponse
 from synth_assets.storage import Warehouse, install_keys
 
 PEOPLE = """
@@ -157,10 +162,35 @@ def joins(rows: int) -> dict[str, Any]:
     return found
 
 
+def answers(units: int) -> dict[str, Any]:
+    """Root mean squared errors of estimates from randomized answers about so many units, 200 times each.
+
+    True cells are round as ages are, a tenth is missing. Of the mean, in shares of the range; and of shares of cells.
+    """
+    rng, found = np.random.default_rng(1), {}
+    for cells, epsilon in itertools.product((10, 100), (1, 4)):
+        true = np.append(np.exp(-0.5 * ((np.arange(cells) + 0.5) / cells - 0.4) ** 2 / 0.04), 0.0)
+        true[-1] = true.sum() / 9
+        counts = rng.multinomial(units, true / true.sum())
+        mean = (np.arange(cells) @ counts[:-1]) / counts[:-1].sum()
+        kary, near = RandomizedResponse(epsilon, cells + 1), TruncatedGeometric(epsilon, cells)
+        direct = np.full((cells + 1, cells + 1), kary.q) + np.eye(cells + 1) * (kary.p - kary.q)
+        for name, channel in (("k_ary", direct), ("geometric", near.channel())):
+            rows = [rng.multinomial(n, row / row.sum(), 200) for n, row in zip(counts, channel, strict=True)]
+            shares = np.sum(rows, axis=0) / units @ np.linalg.inv(channel)
+            means = shares[:, :-1] @ np.arange(cells) / shares[:, :-1].sum(axis=1)
+            found[f"{name}, {cells} cells, epsilon {epsilon}"] = {
+                "mean": round(float(((means - mean) ** 2).mean() ** 0.5) / (cells - 1), 5),
+                "share": round(float(((shares - counts / units) ** 2).mean() ** 0.5), 5),
+            }
+    return found
+
+
 SIZES: dict[str, tuple[Callable[[int], dict[str, Any]], int]] = {
     "names": (names, 1_000_000),
     "table": (table, 10_000_000),
     "joins": (joins, 1_000_000),
+    "answers": (answers, 10_000),
 }
 
 
@@ -169,11 +199,11 @@ def main() -> None:
     parser.add_argument("what", nargs="+", choices=list(SIZES))
     parser.add_argument("--rows", type=int)
     chosen = parser.parse_args()
-    answers = {}
+    told = {}
     for what in chosen.what:
         run, rows = SIZES[what]
-        answers[what] = run(chosen.rows or rows)
-    json.dump(answers, sys.stdout, indent=1)
+        told[what] = run(chosen.rows or rows)
+    json.dump(told, sys.stdout, indent=1)
     print()
 
 

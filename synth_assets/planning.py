@@ -13,7 +13,7 @@ from typing import Any
 
 from synth_assets.accounting import Budget, Ledger, Tick, exhausted_at
 from synth_assets.accounting.budget import NOTHING, Total, exact
-from synth_assets.deidentification import TreatedColumn, references_of
+from synth_assets.deidentification import TreatedColumn, references_of, response
 from synth_assets.errors import SourceError
 from synth_assets.pipeline import answers_label, current_policy
 from synth_assets.release import (
@@ -191,7 +191,7 @@ def _answers(
     return PlannedRelease(
         asset=asset,
         source=source.name,
-        method="randomized_response",
+        method=response(source.randomized[name]).name,
         epsilon=0.0 if cached else float(source.randomized[name].epsilon),
         delta=0.0,
         cached=cached,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from math import ceil
+from math import ceil, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.anonymity import Anonymization, Anonymize
 from synth_assets.certification import find_certificate
-from synth_assets.deidentification import Randomize, TreatedColumn, answers, response
+from synth_assets.deidentification import Randomize, TreatedColumn, answers, middles, response
+from synth_assets.deidentification.geometric import TruncatedGeometric
 from synth_assets.earlier import require_company
 from synth_assets.errors import PublicationRefused, sealed
 from synth_assets.pipeline import Materialized, Platform
@@ -268,13 +269,35 @@ def _answers(column: TreatedColumn, rule: Randomize, counts: list[int] | None) -
         "column": column.name,
         "mechanism": mechanism.name,
         "epsilon": float(rule.epsilon),
-        "p": mechanism.p,
-        "q": mechanism.q,
+        **(
+            _nearness(mechanism, middles(rule, column.data_type), counts)
+            if isinstance(mechanism, TruncatedGeometric)
+            else {"p": mechanism.p, "q": mechanism.q}
+        ),
         "units": sum(counts or ()),
         "estimates": [
             {"value": value, "answers": count, "share": round(share, 6), "standard_error": round(error, 6)}
             for value, count, (share, error) in zip(values, counts or (), shares, strict=False)
         ],
+    }
+
+
+def _nearness(
+    mechanism: TruncatedGeometric, middle: tuple[float, float], counts: list[int] | None
+) -> dict[str, float | None]:
+    """What estimates from geometric answers need, and that of the mean; ``middle`` of the first cell, and its width."""
+    first, width = middle
+    mean, error = mechanism.mean(counts) if counts else (nan, nan)
+    return {
+        "cells": mechanism.cells,
+        "decay": mechanism.decay,
+        "lost": mechanism.lost,
+        "kept": mechanism.kept,
+        "first": first,
+        "width": width,
+        "beyond": mechanism.beyond,
+        "mean": first + width * mean if isfinite(mean) else None,
+        "mean_error": width * error if isfinite(error) else None,
     }
 
 

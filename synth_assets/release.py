@@ -15,7 +15,7 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.accounting import Event
 from synth_assets.anonymity import nothing_to_generalize
-from synth_assets.deidentification import Randomize, TreatedColumn, answer_identity
+from synth_assets.deidentification import Randomize, TreatedColumn, answer_identity, response
 from synth_assets.earlier import MEMBERS, find_company, identify_rows
 from synth_assets.errors import BudgetExceeded, PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
@@ -276,9 +276,10 @@ def _charge_answers(
 
 def _answers_event(source: Source, column: TreatedColumn) -> Event:
     """What the ledger keeps of a randomized column: the relation is another value, or none, of that column."""
+    rule = column.treatment if isinstance(column.treatment, Randomize) else None
     return Event(
-        mechanism="randomized_response",
-        epsilon=float(column.treatment.epsilon) if isinstance(column.treatment, Randomize) else None,
+        mechanism=response(rule).name if rule else "randomized_response",
+        epsilon=float(rule.epsilon) if rule else None,
         unit=source.unit or "row",
         neighbouring="replace_value",
         columns=(column.name,),

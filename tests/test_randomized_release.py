@@ -29,7 +29,8 @@ sources:
     columns:
       id: {{role: direct_identifier, type: person_id}}
       drug: {{role: sensitive, type: medication, categories: [a, b, c], treatment: {{randomize: {{epsilon: 1}}}}}}
-      age: {{role: quasi_identifier, type: age, bounds: [0, 99], bins: 5, treatment: {{randomize: {{epsilon: 0.5}}}}}}
+      age: {{role: quasi_identifier, type: age, bounds: [0, 99], bins: 5,
+        treatment: {{randomize: {{epsilon: 0.5, mechanism: geometric}}}}}}
       town: {{role: quasi_identifier, type: city, categories: [N, S]}}
 consumers:
   - name: one
@@ -176,7 +177,11 @@ def test_without_room_nothing_is_charged(tmp_path: Path) -> None:
 def test_the_plan_shows_what_answers_cost(staged: Platform) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     fresh = plan(staged.spec, None, None, start)
-    asked = {r["asset"]: r["epsilon"] for r in fresh["releases"] if r["method"] == "randomized_response"}
+    asked = {
+        r["asset"]: r["epsilon"]
+        for r in fresh["releases"]
+        if r["method"] in {"randomized_response", "truncated_geometric"}
+    }
     assert asked == {f"answers/{c}/people/{n}": e for c in ("one", "two") for n, e in (("drug", 1.0), ("age", 0.5))}
     assert fresh["sources"][0]["planned"]["epsilon"] == 6.0
     # every Monday 1 for the drug and .5 for the age, of 20: 13 times
@@ -202,6 +207,17 @@ def test_the_card_tells_the_mechanism_and_estimates_the_truth(staged: Platform) 
     text = render_card(card)
     assert "## Randomized: drug" in text
     assert "**(f - q) / (p -\nq)** = (f - 0.174878) / 0.300489" in text
+    consumer, product = staged.spec.product("one/more")
+    release_id, policy = require_current(staged, "one/more", product)
+    with staged.warehouse.connect() as con:
+        meta = attach_staged(staged, con, "one/more", release_id)
+    card = data_card(staged, consumer, product, policy, meta, (), 0)
+    age = next(told for told in card["answers"] if told["column"] == "age")
+    assert (age["mechanism"], age["cells"], age["first"], age["width"]) == ("truncated_geometric", 5, 9.5, 20)
+    assert abs(age["mean"] - 49.5) < 6 * age["mean_error"] < 60  # 810 units, evenly from 0 to 99
+    text = render_card(card)
+    assert "plus noise, z cells off with\nprobability proportional to 0.882497^|z|" in text
+    assert f"Here: {age['mean']:.6g}, with a standard error of" in text
     consumer, product = staged.spec.product("two/alike")
     _, policy = require_current(staged, "two/alike", product)
     made = {**meta, "made": {key: value for key, value in meta["made"].items() if key != "answers"}}

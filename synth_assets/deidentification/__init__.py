@@ -17,6 +17,7 @@ from synth_assets.deidentification.randomization import (
     check_randomized,
     code_column,
     count_query,
+    middles,
     response,
 )
 from synth_assets.deidentification.references import Reference, Tally, follow_references, references_of, tally
@@ -70,6 +71,7 @@ __all__ = [
     "default_treatment",
     "deidentify",
     "follow_references",
+    "middles",
     "parse_treatment",
     "references_of",
     "resolve_treatment",

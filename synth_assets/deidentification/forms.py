@@ -69,8 +69,8 @@ def _from_mapping(value: dict[str, Any]) -> BaseModel:
         return _build(SuppressCells, body) if isinstance(body, Mapping) else _missing(head)
     if not isinstance(body, Mapping):
         _missing(head)
-    if head == "randomize" and set(body) != {"epsilon"}:
-        raise ValueError(f"`randomize` takes `epsilon` and nothing else; write {_EXAMPLES[head]}")
+    if head == "randomize" and set(body) | {"mechanism"} != {"epsilon", "mechanism"}:
+        raise ValueError(f"`randomize` takes `epsilon` and `mechanism`, nothing else; write {_EXAMPLES[head]}")
     return _build(_KINDS[head], body)
 
 

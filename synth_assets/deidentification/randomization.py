@@ -17,6 +17,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from synth_assets.deidentification.geometric import TruncatedGeometric
 from synth_assets.deidentification.rule import is_integer
 from synth_assets.deidentification.rules import sql_value
 from synth_assets.deidentification.treatments import Randomize
@@ -65,8 +66,10 @@ def code_column(name: str) -> str:
     return f"__code {name}"
 
 
-def response(rule: Randomize) -> RandomizedResponse:
+def response(rule: Randomize) -> RandomizedResponse | TruncatedGeometric:
     """The mechanism; its last outcome stands for what is missing or was not declared."""
+    if rule.mechanism == "geometric":
+        return TruncatedGeometric(rule.epsilon, cells(rule))
     return RandomizedResponse(rule.epsilon, cells(rule) + 1)
 
 
@@ -88,6 +91,16 @@ def answers(rule: Randomize, data_type: str) -> list[bool | int | float | str]:
         first, width = math.ceil(low), math.floor(high) - math.ceil(low) + 1
         return [first - (-cell * width // count) for cell in range(count)]
     return [low + cell * (high - low) / count for cell in range(count)]
+
+
+def middles(rule: Randomize, data_type: str) -> tuple[float, float]:
+    """The middle of the first cell of numbers and the distance to the next one: what a mean in cells is a mean of."""
+    low, high = rule.bounds or (0, 0)
+    if is_integer(data_type):
+        width = (math.floor(high) - math.ceil(low) + 1) / cells(rule)
+        return math.ceil(low) + (width - 1) / 2, width
+    width = (high - low) / cells(rule)
+    return low + width / 2, width
 
 
 def answer_identity(label: str, column: Answered, rule: Randomize) -> str:
@@ -126,8 +139,10 @@ def answer_expression(rule: Randomize, code: str, unit: str, identity: str, data
     return f"list_extract({_listed(rule, data_type)}, 1 + ({outcome_expression(mechanism, code, _word(text), last)}))"
 
 
-def outcome_expression(mechanism: RandomizedResponse, code: str, word: str, last: int) -> str:
-    """SQL of the outcome (a BIGINT, NULL for the last one) that a 64-bit word leads to from a code."""
+def outcome_expression(mechanism: RandomizedResponse | TruncatedGeometric, code: str, word: str, last: int) -> str:
+    """SQL of the outcome (a whole number, NULL for the last one) that a 64-bit word leads to from a code."""
+    if isinstance(mechanism, TruncatedGeometric):
+        return mechanism.outcome(code, word)
     truth, other = mechanism.truth, mechanism.other
     passed = f"(({word} - {truth}::UBIGINT) // {other}::UBIGINT)::BIGINT"
     drawn = f"CASE WHEN {word} < {truth}::UBIGINT THEN {code}::BIGINT ELSE {passed} + ({passed} >= {code})::BIGINT END"

@@ -166,15 +166,18 @@ class Shift(Rule):
 
 
 class Randomize(Rule):
-    """Local differential privacy: each unit's value is answered at random, the truth more often than any other.
+    """Local differential privacy: each unit's value is answered at random, the truth or what is near more often.
 
     Attributes:
         epsilon: whatever the value is, an answer is at most exp(epsilon) times as likely as under another value.
+        mechanism: how answers are drawn: ``k_ary`` (the truth, or any other value alike) or, of numbers, ``geometric``
+            (noise that keeps near).
         categories, bounds, bins: the declared domain of the column, of which the answers are; the spec fills them in.
     """
 
     kind: Literal["randomize"] = "randomize"
     epsilon: Number
+    mechanism: Literal["k_ary", "geometric"] = "k_ary"
     categories: tuple[bool | int | float | str, ...] | None = None
     bounds: tuple[Number, Number] | None = None
     bins: int | None = Field(default=None, ge=1, le=MOST_ANSWERS)
@@ -200,9 +203,15 @@ class Randomize(Rule):
         if bounds is not None and bins is None and not whole:
             raise ValueError("randomize needs `bins` beside `bounds` that are no whole numbers; write `bins: 10`")
         cells = len(categories) if categories is not None else bins or bounds[1] - bounds[0] + 1
+        if self.mechanism == "geometric" and (categories is not None or cells < 2):
+            raise ValueError(
+                "randomize with `mechanism: geometric` needs `bounds` of numbers with two cells at least, as "
+                "categories have no order; leave `mechanism` out"
+            )
         if cells > MOST_ANSWERS:
             raise ValueError(f"randomize answers with {MOST_ANSWERS} values at the most, not {cells}; declare `bins`")
-        return Randomize(epsilon=self.epsilon, categories=categories, bounds=bounds, bins=bins)
+        domain = {"categories": categories, "bounds": bounds, "bins": bins}
+        return Randomize(epsilon=self.epsilon, mechanism=self.mechanism, **domain)
 
     def output_type(self, data_type: str) -> str:
         """The column's own type."""
@@ -215,11 +224,12 @@ class Randomize(Rule):
 
     def describe(self) -> str:
         """As ``randomize, epsilon 2``."""
-        return f"randomize, epsilon {self.epsilon:g}"
+        return f"randomize, epsilon {self.epsilon:g}" + ("" if self.mechanism == "k_ary" else f", {self.mechanism}")
 
     def to_spec(self) -> Any:
         """As ``{randomize: {epsilon: 2}}``."""
-        return {"randomize": {"epsilon": self.epsilon}}
+        how = {} if self.mechanism == "k_ary" else {"mechanism": self.mechanism}
+        return {"randomize": {"epsilon": self.epsilon, **how}}
 
 
 def _is_plain_number(value: Any) -> bool:

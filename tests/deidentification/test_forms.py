@@ -62,6 +62,7 @@ FORMS: list[tuple[str, AnyTreatment]] = [
     ("{top_code: 2020-12-31}", Code(top_code=date(2020, 12, 31))),
     ("{shift: {days: 180}}", Shift(days=180)),
     ("{randomize: {epsilon: 2}}", Randomize(epsilon=2)),
+    ("{randomize: {epsilon: 2, mechanism: geometric}}", Randomize(epsilon=2, mechanism="geometric")),
 ]
 
 
@@ -80,7 +81,7 @@ def test_form_is_read_and_survives_both_round_trips(text: str, treatment: AnyTre
         ("suppres", "did you mean `suppress`"),
         ("fake", "write `{fake: name}`"),
         ("randomize", "write `{randomize: {epsilon: 2}}`"),
-        ({"randomize": {"epsilon": 1, "bounds": [0, 9]}}, "takes `epsilon` and nothing else"),
+        ({"randomize": {"epsilon": 1, "bounds": [0, 9]}}, "takes `epsilon` and `mechanism`, nothing else"),
         ({"fake": "text", "identity": "unit"}, "takes no `identity`"),
         ({"fake": "txt"}, "did you mean `text`"),
         ({"mask": {"pattern": "(", "character": "x"}}, "no regular expression of RE2"),
@@ -98,6 +99,7 @@ def test_form_is_read_and_survives_both_round_trips(text: str, treatment: AnyTre
         ({"shift": {"days": 0}}, "days"),
         ({"shift": {"days": 1.5}}, "days"),
         ({"randomize": {"epsilon": 0}}, "epsilon"),
+        ({"randomize": {"epsilon": 1, "mechanism": "laplace"}}, "mechanism"),
         ({"randomize": {"epsilon": True}}, "epsilon"),
         ({"randomize": {"epsilon": 101}}, "promises nobody anything"),
         ({"fake": "nam"}, "fake (nam) is unknown; did you mean `name`"),

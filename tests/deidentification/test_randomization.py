@@ -93,7 +93,7 @@ def answer(con: Con, source: str, target: str, label: str = "l", rule: Randomize
 def test_answers_follow_the_mechanism_and_the_estimate_the_truth(con: Con) -> None:
     make_people(con, "s", 60_000)
     answer(con, "s", "t")
-    mechanism = response(TOWN)
+    mechanism = RandomizedResponse(1, 3)
     names = {"North": 0, "South": 1, None: 2}
     counts = {
         (names[raw], names[told]): n
@@ -143,7 +143,8 @@ def test_the_same_again_and_another_for_others(con: Con) -> None:
     install_keys(con, derive_key(bytes(range(32)), "consumer/own/other"), ("randomize",))
     answer(con, "s", "stranger")
     install_keys(con, bytes(range(32)))
-    agreeing = sum(p * p for p in (response(TOWN).p, response(TOWN).q, response(TOWN).q))
+    mechanism = RandomizedResponse(1, 3)
+    agreeing = sum(p * p for p in (mechanism.p, mechanism.q, mechanism.q))
     for other in ("later", "stricter", "stranger"):
         query = f"SELECT avg((a.town IS NOT DISTINCT FROM b.town)::INT) FROM first a JOIN {other} b USING (id)"
         assert abs(con.execute(query).fetchall()[0][0] - agreeing) < FALSE_ALARM_SIGMAS * 0.5 / 4000**0.5
@@ -191,8 +192,15 @@ def test_a_given_name_does_not_tell_a_randomized_gender(con: Con) -> None:
     ],
 )
 def test_what_is_not_declared_is_refused(domain: tuple[Any, Any, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        Randomize(epsilon=1).over(*domain)
+    for how in ("k_ary", "geometric"):
+        with pytest.raises(ValueError, match=told):
+            Randomize(epsilon=1, mechanism=how).over(*domain)
+
+
+@pytest.mark.parametrize("domain", [(("a", "b"), None, None), (None, (5, 5), None), (None, (0.0, 1.0), 1)])
+def test_noise_needs_an_order(domain: tuple[Any, Any, Any]) -> None:
+    with pytest.raises(ValueError, match="needs `bounds` of numbers with two cells at least"):
+        Randomize(epsilon=1, mechanism="geometric").over(*domain)
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,12 @@ def write_starter(
     target = folder / "synth.yaml"
     if target.exists():
         raise SpecError(f"{target} exists already; remove it or choose another folder")
-    scanned, _ = scan_all(files, header, metadata)
+    scanned, references = scan_all(files, header, metadata)
     names = [source.name for source in scanned]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(f"two files would both be source `{name}`; rename one of them")
-    text = render(scanned, folder)
+    text = render(scanned, folder, references)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(".synth.yaml.part")
     temporary.write_text(text, "utf-8")
@@ -214,8 +214,31 @@ def _unit(verdicts: list[ColumnVerdict]) -> ColumnVerdict | None:
     return next(iter([*unique, *keys]), None)
 
 
-def render(sources: list[ScannedSource], folder: Path) -> str:
-    """The starter as YAML with comments."""
+def proposed_references(sources: list[ScannedSource], found: Sequence[Reference]) -> dict[tuple[str, str], str]:
+    """What the spec can let refer where, as SOURCE.COLUMN, of (source, column) whose values lie in a key of another.
+
+    One for each column, to the list of most rows first; one to each source, as two would be a key together (whoever
+    buys and whoever sells are two people); and never so that they lead sources in a circle.
+    """
+    known = {source.name: source for source in sources}
+    unique = {(name, verdict.column): verdict.unique for name in known for verdict in known[name].verdicts}
+    order = {name: (-source.rows, place) for place, (name, source) in enumerate(known.items())}
+    chosen: dict[tuple[str, str], str] = {}
+    leading = {name: {name} for name in known}  # itself, and the sources from which references lead to it
+    followed: set[tuple[str, str]] = set()
+    for table, column, to, key in sorted(found, key=lambda one: (unique[one[0], one[1]], order[one[2]])):
+        if (table, column) in chosen or (table, to) in followed or to in leading[table]:
+            continue
+        chosen[table, column] = f"{to}.{key}"
+        followed.add((table, to))
+        for name in known:
+            if to in leading[name]:
+                leading[name] |= leading[table]
+    return chosen
+
+
+def render(sources: list[ScannedSource], folder: Path, found: Sequence[Reference] = ()) -> str:
+    """The starter as YAML with comments; ``found`` are the columns whose values lie in a key of another source."""
     lines = [
         "# A starter to review. Each column below shows what the scan found; what you write here outranks it.",
         "# Roles: direct_identifier, quasi_identifier, sensitive, insensitive. A column that is commented out is",
@@ -224,12 +247,31 @@ def render(sources: list[ScannedSource], folder: Path) -> str:
         "sources:",
     ]
     for source in sources:
-        lines += _render_source(source, folder, find_people(source, sources))
+        lines += _render_source(source, folder, find_people(source, sources), _followed(source, sources, found))
     first = next((source for source in sources if not source.many_rows), sources[0])
     return "\n".join([*lines, *_render_consumer(first)]) + "\n"
 
 
-def _render_source(source: ScannedSource, folder: Path, people: str | None) -> list[str]:
+def _followed(
+    source: ScannedSource, sources: list[ScannedSource], found: Sequence[Reference]
+) -> dict[str, tuple[str, bool]]:
+    """Of each column that may refer to another: to which, and whether both are decided alike, as they must be."""
+    known = {other.name: other for other in sources}
+    own = {verdict.column: (verdict.role, verdict.entity_type) for verdict in source.verdicts}
+    told = {}
+    for (name, column), target in proposed_references(sources, found).items():
+        if name == source.name:
+            to, _, key = target.partition(".")
+            theirs = next(verdict for verdict in known[to].verdicts if verdict.column == key)
+            kind = "person_id" if known[to].unit == key else theirs.entity_type
+            alike = own[column] == (theirs.role, kind) and theirs.role != "undecided"
+            told[column] = target, alike
+    return told
+
+
+def _render_source(
+    source: ScannedSource, folder: Path, people: str | None, followed: dict[str, tuple[str, bool]]
+) -> list[str]:
     path = os.path.relpath(source.path.resolve(), folder.resolve())
     lines = [f"  - name: {source.name}", f"    path: {_scalar(path)}"]
     if source.header is not None:
@@ -253,9 +295,15 @@ def _render_source(source: ScannedSource, folder: Path, people: str | None) -> l
         declared = source.declared.columns.get(verdict.column)
         if verdict.decided_by == "spec":
             sure = "# from the metadata"
+        target, alike = followed.get(verdict.column, ("", False))
+        refers = f"refers_to: {_scalar(target)}"
+        if target:
+            sure += f", its values lie in {target}" + ("" if alike else f"; if it refers there, write only {refers}")
         bounds = f"bounds: {json.dumps(declared.bounds)}" if declared and declared.bounds else ""
         if verdict.role != "undecided":
-            what = ", ".join(filter(None, (f"role: {verdict.role}", f"type: {verdict.entity_type}", bounds)))
+            what = ", ".join(
+                filter(None, (f"role: {verdict.role}", f"type: {verdict.entity_type}", refers if alike else "", bounds))
+            )
             lines.append(f"      {_scalar(verdict.column)}: {{{what}}}  {sure}")
         elif bounds:
             lines.append(f"      {_scalar(verdict.column)}: {{{bounds}}}  {sure}, undecided: add `role`")

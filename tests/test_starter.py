@@ -7,7 +7,7 @@ import pytest
 
 from synth_assets.errors import SpecError
 from synth_assets.spec import load_spec
-from synth_assets.starter import find_people, scan, source_name, write_starter
+from synth_assets.starter import find_people, proposed_references, scan, scan_all, source_name, write_starter
 
 SHARED = Path(__file__).parents[1] / "../shared/data"
 
@@ -51,6 +51,50 @@ def test_the_list_of_people_is_found_by_its_keys(people: Path, orders: Path, tmp
     assert spec.source("orders").people == "people"
     assert spec.source("orders").max_rows_per_unit == 5
     assert spec.source("people").people is None
+
+
+def test_what_lies_in_a_key_refers_to_it(people: Path, orders: Path, tmp_path: Path) -> None:
+    """Keys of persons and of things; two lists of the same people refer one way only."""
+    also = write(tmp_path / "details.csv", "customer_id,grade", [f"K{i:04d},{i % 4}" for i in range(250)])
+    path, _ = write_starter(tmp_path / "out", [also, orders, people])
+    spec = load_spec(path, {})
+    told = {(s.name, name): c.refers_to for s in spec.sources for name, c in s.columns.items() if c.refers_to}
+    assert told == {
+        ("orders", "customer_id"): "people.customer_id",
+        ("details", "customer_id"): "people.customer_id",
+    }
+    assert "its values lie in people.customer_id" in path.read_text()
+
+
+def test_references_never_run_in_a_circle(tmp_path: Path) -> None:
+    """Three lists of the same 300 people: each lies in both others."""
+    files = [write(tmp_path / f"{n}.csv", "customer_id,x", [f"K{i:04d},{i % 3}" for i in range(300)]) for n in "abc"]
+    scanned, found = scan_all(files)
+    assert len(found) == 6
+    assert proposed_references(scanned, found) == {
+        ("b", "customer_id"): "a.customer_id",
+        ("c", "customer_id"): "a.customer_id",
+    }
+    load_spec(write_starter(tmp_path / "out", files)[0], {})
+
+
+def test_two_columns_are_no_key_together(people: Path, tmp_path: Path) -> None:
+    """Both lie in the people's key, but no row of people is both."""
+    rows = [f"K{i % 250:04d},K{(i * 7 + 3) % 250:04d},{i}" for i in range(1000)]
+    calls = write(tmp_path / "calls.csv", "zz,customer_id,length", rows)
+    scanned, found = scan_all([people, calls])
+    assert {(table, column) for table, column, _, _ in found} == {("calls", "zz"), ("calls", "customer_id")}
+    assert len(proposed_references(scanned, found)) == 1
+
+
+def test_a_reference_of_another_kind_is_a_comment(tmp_path: Path) -> None:
+    """What the two columns are is not the same, which a person decides; the spec is valid meanwhile."""
+    visits = write(tmp_path / "visits.csv", "visit_id,ward", [f"V{i * 37:06d},{i % 5}" for i in range(400)])
+    bills = write(tmp_path / "bills.csv", "zz,amount", [f"V{i % 300 * 37:06d},{i * 3}" for i in range(900)])
+    path, _ = write_starter(tmp_path / "out", [visits, bills])
+    (line,) = [line for line in path.read_text().splitlines() if line.strip(" #").startswith("zz")]
+    assert 'its values lie in visits.visit_id; if it refers there, write only refers_to: "visits.visit_id"' in line
+    load_spec(path, {})
 
 
 def test_a_key_of_persons_is_one_under_any_name(people: Path, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
     python benchmarks/classification_weights.py collect OUT.csv FOLDER...   # labelled tables: labels.csv, tables/*.csv
     python benchmarks/classification_weights.py fit [CSV] [--write]
 
-``classification_evidence.csv`` holds counts and shares of 25 tables by somebody who did not know the code, collected by
-the rules of today with the *vocabulary of before* they were seen. With today's vocabulary, which was mended after the
-errors on them were known, any weights would come out too sure; the rules that read values were mended after them too,
-so that these still are, a little. ``fit`` reports figures of tables left out of the fit, one after the other;
+``classification_evidence.csv`` holds counts and shares of two strangers' tables: 25, collected by later rules with the
+*vocabulary of before* they were seen, and 35, collected as they were met for the first time. With a vocabulary that was
+mended after the errors on them were known any weights would come out too sure; the rules that read the 25 were mended
+after them, so that theirs still are. Weights of the 25 alone gave .9 and more to columns of the 35 of which 87 % were
+right: strangers differ from each other more than their tables do. Hence ``CAUTION``, taken off the log odds; it was
+chosen by the same left-out figures. ``fit`` reports figures of tables left out of the fit, one after the other;
 ``--write`` fits all of them.
 """
 
@@ -32,6 +34,7 @@ from synth_assets.classification.evidence import DECIDED
 EVIDENCE = Path(__file__).with_name("classification_evidence.csv")
 WEIGHTS = Path(__file__).parent.parent / "synth_assets/classification/weights.yaml"
 PENALTY = 1.0
+CAUTION = 0.75
 
 
 def collect(out: Path, folders: list[Path]) -> None:
@@ -71,10 +74,13 @@ def fit(source: Path, write: bool) -> dict[str, Any]:
     held_out = np.zeros(len(rows))
     for table in np.unique(tables):
         apart = tables == table
-        held_out[apart] = _regression(values[~apart], right[~apart]).predict_proba(values[apart])[:, 1]
+        held_out[apart] = _regression(values[~apart], right[~apart]).decision_function(values[apart])
+    held_out = 1 / (1 + np.exp(CAUTION - held_out))
     before = 1 / (1 + np.exp(-5 * values[:, names.index("strength")]))
     model = _regression(values, right)
-    weights = {"intercept": float(model.intercept_[0])} | dict(zip(names, map(float, model.coef_[0]), strict=True))
+    weights = {"intercept": float(model.intercept_[0]) - CAUTION} | dict(
+        zip(names, map(float, model.coef_[0]), strict=True)
+    )
     if write:
         head = "# Fitted by benchmarks/classification_weights.py; see there for what from.\n"
         document = {name: round(weight, 3) for name, weight in weights.items()}

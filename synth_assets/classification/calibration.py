@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import yaml
 
-from synth_assets.classification.context import THINGS_TOO, Table
+from synth_assets.classification.context import BESIDE_PEOPLE, THINGS_TOO, Table
 from synth_assets.classification.evidence import DECIDED
 from synth_assets.classification.vocabulary import DIRECT, QUASI, SENSITIVE
 
@@ -20,6 +20,8 @@ WEIGHTS: Mapping[str, float] = yaml.safe_load(
     files("synth_assets.classification").joinpath("weights.yaml").read_text("utf-8")
 )
 _SURE = 0.9
+_LEAST = 0.51  # what is decided stays so, however little it is worth
+_GUESSED = 0.75  # what looks like names, addresses or keys beside people; too new for a weight of its own
 
 
 def signs(table: Table, index: int) -> dict[str, float]:
@@ -57,4 +59,5 @@ def confidence(table: Table, index: int) -> float:
     if strength < DECIDED:
         return strength
     total = WEIGHTS["intercept"] + sum(WEIGHTS.get(name, 0.0) * value for name, value in signs(table, index).items())
-    return 1 / (1 + math.exp(-total))
+    fitted = max(1 / (1 + math.exp(-total)), _LEAST)
+    return min(fitted, _GUESSED) if table.findings[index].rule == BESIDE_PEOPLE else fitted

@@ -169,8 +169,8 @@ def _unique_columns(
         return set()
     candidates = [
         name
-        for (name, data_type), found in zip(columns, profiles, strict=True)
-        if found.values > 1 and found.distinct == found.values and not _fractional(data_type)
+        for (name, _), found in zip(columns, profiles, strict=True)
+        if found.values > 1 and found.distinct == found.values and not found.fractional
     ]
     if not candidates:
         return set()
@@ -181,12 +181,6 @@ def _unique_columns(
         for name, about in zip(candidates, likely, strict=True)
         if about > 0.8 * rows and _unique(con, relation_sql, name)
     }
-
-
-def _fractional(data_type: str) -> bool:
-    """Whether a type has digits after the point: amounts and measures, no keys."""
-    kind = data_type.upper()
-    return kind.startswith(("DOUBLE", "FLOAT")) or (kind.startswith("DECIMAL") and not kind.endswith(",0)"))
 
 
 def _unique(con: duckdb.DuckDBPyConnection, relation_sql: str, name: str) -> bool:

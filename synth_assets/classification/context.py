@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from synth_assets.classification.dictionary import PEOPLE_WORDS
-from synth_assets.classification.evidence import DECIDED, Finding, judge_readings
+from synth_assets.classification.evidence import BIRTHS, DECIDED, NOTHING, Finding, judge_readings
 from synth_assets.classification.gazetteers import WORDS
 from synth_assets.classification.headers import kinds, meanings_of, parts, readings, words
 from synth_assets.classification.lexicon import KINDS
@@ -71,16 +71,40 @@ class Table:
     @property
     def about_people(self) -> bool:
         """Whether a place, an age or a sex in it is somebody's."""
-        return self.points >= 2
+        return self.points >= 2 and not self._of_animals
+
+    @property
+    def _of_animals(self) -> bool:
+        """Whether it speaks of animals twice and of nobody by number, mail or telephone: a herd has births."""
+        named = {word.removesuffix("s") for name in (self.name, *self.columns) for word in (*words(name), *parts(name))}
+        people = {finding.entity_type for finding in self.findings if finding.confidence >= DECIDED}
+        return len(named & _ANIMALS) >= 2 and not people & _NEVER_OF_ANIMALS
+
+
+_ANIMALS = frozenset({
+    "herd", "breed", "sire", "dam", "cow", "cattle", "calf", "calving", "lactation", "milk", "litter", "flock",
+    "kennel", "livestock", "eartag", "horse", "foal", "mare", "stallion", "pig", "sow", "sheep", "ewe", "vet",
+    "veterinary", "tier", "vieh", "herde", "animal", "pet", "dog", "puppy", "species", "ganado", "gado", "bovin",
+    "bovine", "troupeau",
+})  # fmt: skip
+_NEVER_OF_ANIMALS: frozenset[EntityType] = frozenset({
+    "person_id", "national_id", "email", "phone", "last_name", "username", "passport", "salary", "street_address",
+})  # fmt: skip
 
 
 def _points(name: str, found: Profile, finding: Finding) -> float:
+    if finding.entity_type == "date_of_birth" and found.years and found.years[1] - found.years[0] < _RECENT:
+        return 0.5  # a `bdate` of last year is a day of business as well as a birth
     if " ".join(words(name)) in _WEAK_PHRASES:
-        named = finding.strong or found.given_names >= 0.3
+        few = found.distinct <= 20 and found.distinct_share < 0.1  # a few ships are called after people, too
+        named = (finding.strong or found.given_names >= 0.3) and not few
         return 0.5 if words(name) != ("name",) else 1.5 if named else 0.25
     if finding.entity_type in {"email", "phone"}:
         return 0.75  # a shop has them too
     return 1.5 if finding.entity_type in _SURE and finding.confidence > 0.8 else 1.0
+
+
+_RECENT = 3  # years
 
 
 def in_context(table: Table) -> list[Finding]:
@@ -201,19 +225,62 @@ def _by_neighbours(table: Table, index: int) -> Finding:
     finding, found = table.findings[index], table.profiles[index]
     opaque = finding.confidence < DECIDED
     goal = " ".join(words(table.columns[index])) in {"target", "outcome", "label", "class", "result", "y"}
+    goal |= finding.entity_type == "measure" and any("`score`" in line for line in finding.evidence)
     if not (opaque or goal) or not found.values:
         return finding
     if table.about_people and (found.numeric or found.distinct <= 20) and (told := _subject(table)):
         entity, note = told
         return Finding(entity, 0.55, (note, *finding.evidence), "what the table is about")
+    if opaque and table.about_people and finding.rule == BIRTHS:
+        return replace(finding, confidence=0.6, rule="spread as births in a table about people")
+    if opaque and finding.rule == NOTHING and (told_by := _of_strangers(table, found)):
+        return replace(told_by, evidence=(*told_by.evidence, *finding.evidence))
     if opaque and found.shares["date"] > 0.9 and not found.numeric:
         kind: EntityType = "person_date" if table.about_people else "date"
         return replace(finding, entity_type=kind, confidence=0.55, rule="dates under an unknown name")
     known = sum(other.confidence >= DECIDED for other in table.findings)
-    if opaque and not table.about_people and known >= 3 and len(table.columns) <= 2 * known:
+    nobodys = not table.about_people and not _pointing(found)
+    if opaque and nobodys and known >= 3 and len(table.columns) <= 2 * known:
         note = "the table's other columns speak of no people"
         return replace(finding, confidence=0.55, evidence=(*finding.evidence, note), rule="a table without people")
     return finding
+
+
+BESIDE_PEOPLE = "values beside people"
+_TOKENS = 0.7
+
+
+def _of_strangers(table: Table, found: Profile) -> Finding | None:
+    """What values under an unknown name are in a table that speaks of people at all: addresses, names, second keys."""
+    if found.numeric or found.distinct < 30 or table.points < 1:
+        return None
+    if found.shares["house"] >= 0.8 and found.distinct_share > 0.5 and found.shares["date"] < 0.3:
+        note = f"values: {found.shares['house']:.0%} are words and a house's number"
+        return Finding("street_address", 0.55, (note,), BESIDE_PEOPLE)
+    listed = max(found.listed.get(name, 0.0) for name in ("city", "country", "region", "job"))
+    if found.shares["named"] >= 0.9 and found.distinct_share > 0.5 and found.words < 4 and listed < 0.3:
+        note = f"values: {found.shares['named']:.0%} are written as names are, {found.distinct} distinct"
+        return Finding("person_name", 0.55, (note,), BESIDE_PEOPLE)
+    if table.about_people and found.distinct_share > 0.95 and _pointing(found) and _rows_are_people(table):
+        note = f"values: {found.distinct} distinct of {found.values}, codes that nobody shares"
+        return Finding("person_id", 0.55, (note,), BESIDE_PEOPLE)
+    return None
+
+
+def _rows_are_people(table: Table) -> bool:
+    """Whether each row has a person of its own: a key, a national number or a mail address that hardly repeats."""
+    owners = [
+        found.distinct_share > 0.97
+        for finding, found in zip(table.findings, table.profiles, strict=True)
+        if finding.entity_type in {"person_id", "national_id", "email"} and finding.confidence >= DECIDED
+    ]
+    return _called(table.name) != "THING" and any(owners) and all(owners)
+
+
+def _pointing(found: Profile) -> bool:
+    """Whether texts look like keys: nearly all differ and are digits, hashes or short codes."""
+    coded = found.share("digits", "numbered", "uuid", "hash", "vin") >= _TOKENS
+    return not found.numeric and found.distinct >= 30 and found.distinct_share > 0.95 and coded and found.words < 2
 
 
 def _subject(table: Table) -> tuple[EntityType, str] | None:

@@ -95,10 +95,13 @@ def _a_person(confidence: float, evidence: tuple[str, ...], found: Profile) -> F
         return Finding(
             "username", either(confidence, 0.7), (*evidence, note), "a noun for people, values of user names"
         )
+    if found.shares["date"] > 0.9 and not found.numeric:
+        return Finding("date", 0.45, (*evidence, f"values: {found.shares['date']:.0%} are dates"), _FORM)
     named = max(found.given_names, found.surnames, found.shares["titled"]) >= 0.3
     if found.values >= 20 and found.distinct <= 12 and found.distinct_share < 0.2 and not found.numeric and not named:
         note = f"values: {found.distinct} distinct of {found.values}, too few for people"
-        return Finding("category", min(confidence, 0.6), (*evidence, note), "a noun for people, values of a category")
+        least = 0.6 if found.shares["flag"] == 1 else 0.49  # three agents are people, three kinds of members are not
+        return Finding("category", min(confidence, least), (*evidence, note), "a noun for people, values of a category")
     if found.values and (found.numeric or found.shares["words"] < 0.5):
         return Finding("person_id", confidence, evidence, "a noun for people, values of a key")
     return Finding("person_name", confidence, evidence, "a noun for people")
@@ -146,8 +149,8 @@ _FORM = "the form of the values"
 
 def _numbers_by_values(found: Profile) -> Finding | None:
     form = _FORM
-    if found.share("iban") >= 0.6:
-        valid = found.checks.get("iban", 0.0)
+    valid = found.checks.get("iban", 0.0)
+    if found.share("iban") >= 0.6 and (valid > 0.05 or found.distinct < _PROVEN):
         note = f"values: {found.shares['iban']:.0%} look like an IBAN, {valid:.0%} of the distinct pass mod 97"
         return Finding("iban", 0.9 if valid >= 0.5 else 0.6, (note,), form, strong=True)
     if told := _checked_by_values(found):
@@ -157,6 +160,7 @@ def _numbers_by_values(found: Profile) -> Finding | None:
     dials = found.share("phone", "dial")
     if dials >= 0.1 and dials + found.shares["bare"] >= 0.9 and found.shares["date"] < 0.3:
         dials = dials + found.shares["bare"]  # some are written with their signs, the rest are as long without
+    dials = min(dials, 1.0)
     if dials >= 0.7 and found.shares["date"] < 0.3 and found.distinct > 5 and found.shares["postcode"] < 0.5:
         note = f"values: {dials:.0%} look like a telephone number"
         return Finding("phone", 0.75, (note,), form, strong=True)
@@ -181,6 +185,7 @@ def _checked_by_values(found: Profile) -> Finding | None:
     return Finding("national_id", 0.9, (note,), "a checksum of persons", name, strong=True)
 
 
+BIRTHS = "dates that are spread as births are"
 _LIVED, _GROWN = 25, 2015  # years: people's births are spread over decades, and end before today's
 
 
@@ -190,9 +195,9 @@ def _dates_by_values(found: Profile) -> Finding | None:
     if found.years is None or not (dated or found.shares["year"] > 0.95) or found.distinct < _LIVED:
         return Finding("date", 0.45, (f"values: {found.shares['date']:.0%} are dates",), _FORM) if dated else None
     first, last = found.years
-    if 1900 <= first <= last - _LIVED and last <= _GROWN:
+    if 1900 <= first <= last - _LIVED and (last <= _GROWN or first <= last - 2 * _LIVED):
         note = f"values: {last - first} years between nearly all, none later than {last}, as of births"
-        return Finding("date_of_birth", 0.49, (note,), "dates that are spread as births are")
+        return Finding("date_of_birth", 0.49, (note,), BIRTHS)
     return Finding("date", 0.45, (f"values: {found.shares['date']:.0%} are dates",), _FORM) if dated else None
 
 
@@ -243,6 +248,9 @@ def _names_by_values(found: Profile) -> Finding | None:
     if found.listed.get("handle", 0.0) >= 0.6 and found.words < 1.1:
         note = f"values: {found.listed['handle']:.0%} of {found.distinct} distinct are made like user names"
         return Finding("username", 0.7, (note,), rule, strong=True)
+    if found.shares["eastern"] >= 0.7 and found.distinct >= 20:
+        note = f"values: {found.shares['eastern']:.0%} are a common Chinese or Korean surname with a given name"
+        return Finding("person_name", 0.75, (note,), rule, strong=True)
     note = f"values: {found.given_names:.0%} of {found.distinct} distinct hold a common given name"
     named = max(found.given_names, found.surnames)
     if found.shares["person"] >= 0.6 and found.given_names >= 0.3 and named >= 0.5:
@@ -268,9 +276,12 @@ def _text_by_values(found: Profile) -> Finding | None:
     return Finding("text", 0.6, (f"values: texts of {found.words:.0f} words on average",), rule)
 
 
+NOTHING = "nothing known"
+
+
 def _plain(found: Profile) -> Finding:
     """Neither name nor values say anything."""
-    rule = "nothing known"
+    rule = NOTHING
     if not found.values:
         return Finding("unknown_none", 0.2, ("no values and no known name",), rule)
     if found.shares["flag"] == 1 and found.distinct <= 2:
@@ -315,7 +326,15 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
         return "values are names of firms"
     if entity == "email" and found.shares["email"] < 0.2:
         return "values are no mail addresses"
+    if entity == "phone" and found.shares["lettered"] > 0.8 and found.share("phone", "dial") < 0.1:
+        return "values are words"
+    if entity in _NAMES and found.values >= 30 and found.distinct <= 2 and found.length < 3:
+        return "values are two codes"
     return _contradiction_of_facts(entity, found)
+
+
+_NAMES: frozenset[EntityType] = frozenset({"first_name", "last_name", "middle_name"})
+_NO_DATES: frozenset[EntityType] = frozenset({"age", "person_id", "salary", "card_cvv"})
 
 
 def _misread(reading: Reading, found: Profile) -> str | None:
@@ -351,8 +370,12 @@ def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
         return "there are too many different values"
     if entity == "credit_card" and found.share("card", "digits") < 0.3:
         return "values are no card numbers"
-    if entity in {"salary", "card_cvv"} and found.shares["date"] > 0.9 and not found.numeric:
+    if entity in _NO_DATES and found.shares["date"] > 0.9 and not found.numeric:
         return "values are dates"
+    if entity == "person_id" and found.values >= 30 and found.data_type.upper() == "BOOLEAN":
+        return "values are flags"
+    if entity in {"region", "city", "country"} and found.numeric and found.distinct > 20 and found.fractional:
+        return "values are amounts"
     return None
 
 
@@ -376,6 +399,7 @@ def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Find
     harmless = by_name.entity_type in OTHER and by_value.entity_type in DIRECT | SENSITIVE
     certain = by_value.entity_type in {"email", "ip_address", "mac_address"} and by_name.entity_type not in DIRECT
     certain |= by_value.entity_type == "person_name" and by_name.entity_type in _NO_NAMES and found.given_names > 0.6
+    certain |= by_value.entity_type == "person_name" and by_name.entity_type in OTHER and found.shares["titled"] > 0.7
     certain |= by_name.entity_type in _COARSE and by_value.entity_type in QUASI and by_value.entity_type != "postcode"
     if certain or (name_is_weak and (harmless or by_name.confidence < DECIDED)):
         return replace(by_value, evidence=(*by_value.evidence, *by_name.evidence))

@@ -19,7 +19,7 @@ _LANGUAGES = (
     "de_DE", "de_AT", "de_CH", "en_GB", "en_US", "en_IE", "en_IN", "en_NZ", "es_ES", "es_MX", "es_AR", "es_CO", "es_CL",
     "fr_FR", "fr_CH", "fr_CA", "it_IT", "nl_NL", "nl_BE", "pl_PL", "pt_BR", "pt_PT", "ja_JP", "cs_CZ", "da_DK", "fi_FI",
     "hr_HR", "hu_HU", "id_ID", "ko_KR", "lt_LT", "lv_LV", "no_NO", "ro_RO", "ru_RU", "sk_SK", "sl_SI", "sv_SE", "tr_TR",
-    "uk_UA", "vi_VN", "zh_CN",
+    "uk_UA", "vi_VN", "zh_CN", "zh_TW", "el_GR", "bg_BG", "et_EE", "fa_IR", "he_IL", "hi_IN", "hy_AM", "ka_GE", "th_TH",
 )  # fmt: skip
 WORDS: dict[str, frozenset[str]] = {
     name: frozenset(text.split())

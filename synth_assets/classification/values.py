@@ -75,6 +75,16 @@ PATTERNS: dict[str, str] = {
     "postcode": r"\d{2}-\d{3}|\d{5}-\d{3,4}|\d{3}-\d{4}|\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
     r"|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{3} \d{2}",
     "five": r"\d{5}",
+    "eastern": r"[王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐"
+    r"许許韩韓冯馮邓鄧曹彭曾肖蕭萧田董袁潘于蒋蔡余杜叶葉程苏蘇魏"
+    r"吕呂丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾"
+    r"毛郝龚邵万钱严覃武戴莫孔向汤]\p{Han}{1,2}"
+    r"|[김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민류나진지"
+    r"엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제]"
+    r"\p{Hangul}{2}",
+    "lettered": r".*\p{L}{3}.*",
+    "house": r"(\p{L}{4,}[\p{L}'’.\-]*|\p{L}+\.?)( [\p{L}'’.\-]+){0,3},? \d{1,4} ?[a-zA-Z]?([ ,/\-].{1,20})?",
+    "named": r"\p{Lu}[\p{L}'’\-]+([ ,]+\p{Lu}[\p{L}'’.\-]*){0,3}",
     "dial": r"(\+|00[1-9])\d[\d ().\-/]{7,18}|0[1-9(][\d ().\-/]{6,17}\d|\(\d{2,5}\) ?[\d .\-/]{5,14}\d"
     r"|1?\d{3}[-. ]\d{3}[-. ]\d{4}(x\d+)?",
     "firm": r"(?i).*\b(inc|llc|ltd|gmbh|ag|plc|group|corp|company|university|hospital|bank|and sons|ltda|sarl|srl|bv|kg"
@@ -130,6 +140,12 @@ class Profile:
     def numeric(self) -> bool:
         """Whether the engine reads the column as numbers."""
         return self.data_type.upper().startswith(_NUMBERS)
+
+    @property
+    def fractional(self) -> bool:
+        """Whether the numbers have digits after the point: amounts and measures, no keys."""
+        kind = self.data_type.upper()
+        return kind.startswith(("DOUBLE", "FLOAT")) or (kind.startswith("DECIMAL") and not kind.endswith(",0)"))
 
     @property
     def given_names(self) -> float:

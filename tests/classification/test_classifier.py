@@ -205,3 +205,43 @@ def test_labelled_tables_are_classified_well_enough() -> None:
     assert result["predictions_unmatched"] == 0
     assert result["category_lenient"]["macro_f1"] >= 0.9
     assert result["direct_strict_excl_person_id"]["recall"] >= 0.95
+
+
+def test_values_beside_people_speak_under_unknown_names(con: duckdb.DuckDBPyConnection) -> None:
+    """Names, addresses and keys that no list knows are told by their form, and never with much confidence."""
+    letters = "chr((97 + i % 26)::INTEGER) || chr((97 + i // 26)::INTEGER)"
+    found = verdicts(
+        con,
+        f"{PEOPLE}, 'Vo' || {letters} || 'mir' AS xq, 'Kro' || {letters} || 'tie ' || (1 + i) AS xr, "
+        f"'AX' || (10000 + 7 * i) AS xs, 1.5 * i AS xt FROM range(100) AS r(i)",
+    )
+    assert found["xq"].entity_type == "person_name"
+    assert found["xr"].entity_type == "street_address"
+    assert found["xs"].entity_type == "person_id"
+    assert {found[name].role for name in ("xq", "xr", "xs")} == {"direct_identifier"}
+    assert max(found[name].confidence for name in ("xq", "xr", "xs")) <= 0.75
+    assert found["xt"].role == "undecided"
+
+
+def test_a_herd_has_births_and_sexes_that_are_nobodys(con: duckdb.DuckDBPyConnection) -> None:
+    animals = "SELECT DATE '2015-01-01' + i::INTEGER * 9 AS dob, ['m', 'f'][1 + i % 2] AS sex, 30 + i AS age"
+    herd = verdicts(con, f"{animals}, 'x' || i AS sire, 5 AS lactation FROM range(100) AS r(i)", "herd")
+    assert {herd[name].role for name in ("dob", "sex", "age")} == {"insensitive"}
+    owned = (
+        f"{animals}, 'x' || i AS sire, lpad((100 + i)::VARCHAR, 3, '0') || '-12-3456' AS ssn FROM range(100) AS r(i)"
+    )
+    assert {verdicts(con, owned, "herd")[name].role for name in ("dob", "sex", "age")} == {"quasi_identifier"}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "entity_type"),
+    [
+        ("phone", "'Galaxy ' || i || ' black'", "phone"),
+        ("fecha_cliente", "'2020-01-' || lpad((1 + i % 28)::VARCHAR, 2, '0')", "person_id"),
+        ("gp", "'Dr. ' || ['Anna', 'Robert', 'Linda', 'David', 'Maria'][1 + i % 5] || ' Smith'", "measure"),
+    ],
+)
+def test_values_that_cannot_be_what_a_name_says(
+    con: duckdb.DuckDBPyConnection, column: str, values: str, entity_type: str
+) -> None:
+    assert verdicts(con, f"{PEOPLE}, {values} AS {column} FROM range(100) AS r(i)")[column].entity_type != entity_type

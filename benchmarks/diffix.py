@@ -3,6 +3,7 @@
     python benchmarks/diffix.py conformance [--golden tests/diffix/golden] [--data DIR]     needs the peer
     python benchmarks/diffix.py quality TABLE.csv [--peer] [--target COLUMN]
     python benchmarks/diffix.py risk TABLE.csv [--splits 4] [--attacks 1000]     needs Anonymeter, too
+    python benchmarks/diffix.py singling TABLE.csv [--splits 4] [--predicates 2500]
     python benchmarks/diffix.py pace [--rows 10000000]
 
 The peer lives in ``.peers/syndiffix``, made with
@@ -15,6 +16,7 @@ as golden files, nodes as a digest. Nodes that differ are those in which the pee
 many of them as are left over for control; the same for other fifths, as one run tells little. Its correction for
 samples of unequal size finds a risk of .1 in a table of fresh people; equal ones need none. Predicates of three columns
 that isolate a row are so rare that 100,000 are tried. What the peer made is kept under ``.peers/tables``.
+``singling`` is that attack alone, by the same rules in numpy, with as many predicates as it takes to tell.
 """
 
 from __future__ import annotations
@@ -268,6 +270,79 @@ def attacked(
     return {attack: [round(rate, 5) for rate in each["rates"][:2]] for attack, each in told.items() if "rates" in each}
 
 
+def singling(path: Path, splits: int, wanted: int) -> dict[str, Any]:
+    """Singling out by three columns, of as many fitted rows as there are for control; pooled as in ``risk``."""
+    real = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    found: dict[str, list[list[int]]] = {"diffix": [], "syndiffix": []}
+    for split in range(splits):
+        held = np.random.default_rng(split).random(len(real)) < 0.2
+        fitted, control = real[~held], real[held]
+        own = Diffix().fit(fitted, salt=bytes([split + 1]) * 32).sample(rng=np.random.default_rng(split))
+        theirs = kept_rows(fitted, f"{path.stem}-syndiffix-split{split}")
+        for name, product in (("diffix", own), ("syndiffix", theirs)):
+            rng = np.random.default_rng(split)
+            numbers = [str(column) for column in real if real[column].dtype.kind in "if"]
+            sides = Sides([product, fitted.sample(len(control), random_state=split), control], numbers)
+            hits = sides.isolated(isolating(sides, product, numbers, wanted, rng))
+            found[name].append([len(hits), *hits.sum(axis=0).tolist()])
+    report = {}
+    for name, counts in found.items():
+        tries, main, rest = np.array(counts).sum(axis=0)
+        rates = np.array([main, rest]) / tries
+        error = 1.96 * np.sqrt((rates * (1 - rates)).sum() / tries)
+        risk = [round(float((rates[0] - rates[1] + side * error) / (1 - rates[1])), 4) for side in (0, -1, 1)]
+        report[name] = {"predicates": int(tries), "rates": rates.round(4).tolist(), "risk": risk}
+    return report
+
+
+Predicate = list[tuple[str, str, Any]]
+
+
+class Sides:
+    """Tables side by side (the product, fitted rows, control rows), texts as codes that they share."""
+
+    def __init__(self, tables: list[pd.DataFrame], numbers: list[str]) -> None:
+        self.columns: list[dict[str, np.ndarray]] = [{} for _ in tables]
+        for name in tables[0]:
+            both = pd.concat([table[name] for table in tables])
+            values = both.to_numpy(float) if name in numbers else pd.factorize(both.astype(str))[0]
+            ends = np.cumsum([len(table) for table in tables])[:-1]
+            for side, part in zip(self.columns, np.split(values, ends), strict=True):
+                side[str(name)] = part
+
+    def matching(self, side: int, predicate: Predicate) -> int:
+        """How many rows of a table a predicate is true of."""
+        mask = np.ones(len(next(iter(self.columns[side].values()))), dtype=bool)
+        for name, relation, value in predicate:
+            values = self.columns[side][name]
+            mask &= values == value if relation == "==" else values >= value if relation == ">=" else values <= value
+        return int(mask.sum())
+
+    def isolated(self, predicates: list[Predicate]) -> np.ndarray:
+        """For each predicate whether it isolates a fitted row, and a control row."""
+        return np.array([[self.matching(side, each) == 1 for side in (1, 2)] for each in predicates])
+
+
+def isolating(
+    sides: Sides, product: pd.DataFrame, numbers: list[str], wanted: int, rng: np.random.Generator
+) -> list[Predicate]:
+    """Predicates of three columns of a row of the product that are true of no other; a number extends to its side."""
+    names, found = [str(name) for name in product], {}
+    medians = {name: float(np.nanmedian(sides.columns[0][name])) for name in numbers}
+    for _ in range(400 * wanted):
+        row, chosen = int(rng.integers(len(product))), sorted(rng.choice(names, 3, replace=False))
+        predicate = []
+        for name in chosen:
+            value = sides.columns[0][name][row]
+            side = ("<=", ">=")[int(value > medians[name])] if name in numbers else "=="
+            predicate.append((str(name), side, value))
+        if sides.matching(0, predicate) == 1:
+            found[str(predicate)] = predicate
+        if len(found) == wanted:
+            break
+    return list(found.values())
+
+
 def pooled(rates: list[list[float]], attacks: int) -> list[float]:
     """The risk (Giomi et al. 2023, section 4) of all runs together, and the ends of its interval."""
     each = np.array(rates)
@@ -315,6 +390,10 @@ def main() -> None:
     at.add_argument("table", type=Path)
     at.add_argument("--splits", type=int, default=4)
     at.add_argument("--attacks", type=int, default=1000)
+    by = verbs.add_parser("singling")
+    by.add_argument("table", type=Path)
+    by.add_argument("--splits", type=int, default=4)
+    by.add_argument("--predicates", type=int, default=2500)
     verbs.add_parser("pace").add_argument("--rows", type=int, default=10_000_000)
     chosen = parser.parse_args()
     if chosen.verb == "conformance":
@@ -323,6 +402,8 @@ def main() -> None:
         report = quality(chosen.table, chosen.peer, chosen.target)
     elif chosen.verb == "risk":
         report = risk(chosen.table, chosen.splits, chosen.attacks)
+    elif chosen.verb == "singling":
+        report = singling(chosen.table, chosen.splits, chosen.predicates)
     else:
         report = pace(chosen.rows)
     json.dump(report, sys.stdout, indent=1)

@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -233,17 +234,24 @@ def risk(path: Path, splits: int, attacks: int) -> dict[str, Any]:
     """Anonymeter's attacks on what this and the peer make of the same rows: a mean of risks, its 95 % interval."""
     real = pd.read_csv(path, keep_default_na=False, na_values=[""])
     found: dict[str, dict[str, list[list[float]]]] = {"diffix": {}, "syndiffix": {}}
+    for split, name, fitted, control, product in products(real, splits, path.stem):
+        told = attacked(fitted.sample(len(control), random_state=split), control, product, attacks)
+        for attack, rates in told.items():
+            found[name].setdefault(attack.split(":")[0] if "inference" in attack else attack, []).append(rates)
+        print(f"split {split}, {name}: {json.dumps(told)}", file=sys.stderr, flush=True)
+    return {attack: {name: pooled(found[name][attack], attacks) for name in found} for attack in found["diffix"]}
+
+
+def products(
+    real: pd.DataFrame, splits: int, stem: str
+) -> Iterator[tuple[int, str, pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
+    """For each split what this and the peer make of four fifths of the rows, with those and with the rest."""
     for split in range(splits):
         held = np.random.default_rng(split).random(len(real)) < 0.2
         fitted, control = real[~held], real[held]
         own = Diffix().fit(fitted, salt=bytes([split + 1]) * 32).sample(rng=np.random.default_rng(split))
-        theirs = kept_rows(fitted, f"{path.stem}-syndiffix-split{split}")
-        for name, product in (("diffix", own), ("syndiffix", theirs)):
-            told = attacked(fitted.sample(len(control), random_state=split), control, product, attacks)
-            for attack, rates in told.items():
-                found[name].setdefault(attack.split(":")[0] if "inference" in attack else attack, []).append(rates)
-            print(f"split {split}, {name}: {json.dumps(told)}", file=sys.stderr, flush=True)
-    return {attack: {name: pooled(found[name][attack], attacks) for name in found} for attack in found["diffix"]}
+        yield split, "diffix", fitted, control, own
+        yield split, "syndiffix", fitted, control, kept_rows(fitted, f"{stem}-syndiffix-split{split}")
 
 
 def kept_rows(fitted: pd.DataFrame, label: str) -> pd.DataFrame:
@@ -274,17 +282,12 @@ def singling(path: Path, splits: int, wanted: int) -> dict[str, Any]:
     """Singling out by three columns, of as many fitted rows as there are for control; pooled as in ``risk``."""
     real = pd.read_csv(path, keep_default_na=False, na_values=[""])
     found: dict[str, list[list[int]]] = {"diffix": [], "syndiffix": []}
-    for split in range(splits):
-        held = np.random.default_rng(split).random(len(real)) < 0.2
-        fitted, control = real[~held], real[held]
-        own = Diffix().fit(fitted, salt=bytes([split + 1]) * 32).sample(rng=np.random.default_rng(split))
-        theirs = kept_rows(fitted, f"{path.stem}-syndiffix-split{split}")
-        for name, product in (("diffix", own), ("syndiffix", theirs)):
-            rng = np.random.default_rng(split)
-            numbers = [str(column) for column in real if real[column].dtype.kind in "if"]
-            sides = Sides([product, fitted.sample(len(control), random_state=split), control], numbers)
-            hits = sides.isolated(isolating(sides, product, numbers, wanted, rng))
-            found[name].append([len(hits), *hits.sum(axis=0).tolist()])
+    for split, name, fitted, control, product in products(real, splits, path.stem):
+        rng = np.random.default_rng(split)
+        numbers = [str(column) for column in real if real[column].dtype.kind in "if"]
+        sides = Sides([product, fitted.sample(len(control), random_state=split), control], numbers)
+        hits = sides.isolated(isolating(sides, product, numbers, wanted, rng))
+        found[name].append([len(hits), *hits.sum(axis=0).tolist()])
     report = {}
     for name, counts in found.items():
         tries, main, rest = np.array(counts).sum(axis=0)

@@ -17,6 +17,7 @@ sources:
   - name: people
     path: people.csv
     unit: {unit}
+    control: 0.2
     columns:
       {decision}
       town: {{role: quasi_identifier, treatment: keep}}

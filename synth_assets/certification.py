@@ -33,7 +33,7 @@ from synth_assets.evaluation import (
 )
 from synth_assets.pipeline import Materialized, Platform, fingerprint
 from synth_assets.products import POPULATION, figure_rows, fitted_rows, given_rows, made_anew, own_rows
-from synth_assets.release import attach_staged, lend_keys, require_current
+from synth_assets.release import attach_staged, attach_treated, lend_keys, require_current
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import Learned, render_review, review_figures, true_figures
 from synth_assets.storage import columns_of, get_meta, literal, quote
@@ -87,9 +87,7 @@ def _certify(
 ) -> Certificate:
     """Evaluate, keep the report, write the certificate; ``release`` is the product's name, release and digest."""
     name, release_id, digest = release
-    platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
-    if product.anonymize is not None and product.anonymize.population is not None:
-        platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
+    attach_treated(platform, con, product)
     lend_keys(platform, con, platform.spec.product(name)[0])
     facts = {
         "product": name,

@@ -59,7 +59,8 @@ def stage_product(platform: Platform, consumer: Consumer, product: Product) -> M
                 charge_id, digest = make(platform, consumer, product, policy, release_id)
                 platform.ledger.complete(charge_id, digest, release_id=release_id)
                 _point(platform, name, release_id)
-        _point(platform, name, release_id)
+        else:
+            _point(platform, name, release_id)
     return _describe(platform, name, source, product, policy, release_id, charged, cached)
 
 
@@ -115,6 +116,13 @@ def invents(product: Product, policy: list[TreatedColumn]) -> bool:
 def lend_keys(platform: Platform, con: duckdb.DuckDBPyConnection, consumer: Consumer) -> None:
     """Let what ``con`` invents and draws from here on be the consumer's: fakes, pseudonyms, randomized answers."""
     install_keys(con, platform.warehouse.key(consumer.key_label), ("fake", "pseudonym", "randomize"))
+
+
+def attach_treated(platform: Platform, con: duckdb.DuckDBPyConnection, product: Product) -> None:
+    """Attach the treated rows that a product is made of as ``d``, and its population where it has one."""
+    platform.warehouse.attach(con, f"deidentified/{product.source}", "d")
+    if product.anonymize is not None and product.anonymize.population is not None:
+        platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
 
 
 def identify_release(
@@ -327,7 +335,7 @@ def _make_charged(
     source = platform.spec.source(product.source)
     charge_id = _charge(platform, consumer, product, policy, release_id)
     with platform.warehouse.write(release_key(f"{consumer.name}/{product.name}", release_id)) as con:
-        platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
+        attach_treated(platform, con, product)
         _require_same_rows(platform, con, consumer, product, policy, release_id)
         lend_keys(platform, con, consumer)
         made = make_table(con, source, product, policy, platform.warehouse.key("diffix"))
@@ -346,9 +354,7 @@ def _make_beside(
     source = platform.spec.source(product.source)
     key = release_key(f"{consumer.name}/{product.name}", release_id)
     with platform.warehouse.write(key) as con:
-        platform.warehouse.attach(con, f"deidentified/{source.name}", "d")
-        if product.anonymize is not None and product.anonymize.population is not None:
-            platform.warehouse.attach(con, f"deidentified/{product.anonymize.population}", POPULATION)
+        attach_treated(platform, con, product)
         _require_same_rows(platform, con, consumer, product, policy, release_id)
         lend_keys(platform, con, consumer)
         rows = identify_rows(source, get_meta(con, "d"))
@@ -477,6 +483,7 @@ __all__ = [
     "answers_asset",
     "answers_release",
     "attach_staged",
+    "attach_treated",
     "current_release",
     "identify_release",
     "invents",

@@ -7,12 +7,11 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from resources.environment import open_ledger, open_warehouse
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.planning import plan
 from synth_assets.publication import data_card, render_card
 from synth_assets.release import attach_staged, current_release, require_current, stage_product
-from synth_assets.spec import load_spec
+from tests.workspace import platform_of
 
 PEOPLE = 1500
 SPEC = """
@@ -75,9 +74,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     (folder / "visits.csv").write_text("visit,id,name,phone,at\n" + "\n".join(lines) + "\n")
     consumers = "".join(CONSUMER.format(name=name, key=key) for name, key in KEYS.items())
     (folder / "synth.yaml").write_text(SPEC + consumers)
-    spec = load_spec(folder / "synth.yaml", {})
-    warehouse = open_warehouse(spec.root)[0]
-    made = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
+    made = platform_of(folder / "synth.yaml")
+    spec = made.spec
     for source in spec.sources:
         ingest_source(made, source.name)
         classify_source(made, source.name)

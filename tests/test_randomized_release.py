@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from resources.environment import open_ledger, open_warehouse
 from synth_assets.certification import evaluate_product
 from synth_assets.errors import BudgetExceeded, SourceError, SpecError
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
@@ -18,6 +17,7 @@ from synth_assets.planning import check_budgets, over_ceiling, plan
 from synth_assets.publication import data_card, render_card
 from synth_assets.release import attach_staged, current_release, require_current, stage_product
 from synth_assets.spec import load_spec
+from tests.workspace import platform_of
 
 SPEC = """
 sources:
@@ -51,9 +51,7 @@ def make(folder: Path, ceiling: float = 20, age: int = 0) -> Platform:
     lines = [f"{i},{'abc'[i % 3]},{(i + age) % 100},{'NS'[i % 2]}" for i in range(900)]
     (folder / "people.csv").write_text("id,drug,age,town\n" + "\n".join(lines) + "\n")
     (folder / "synth.yaml").write_text(SPEC.format(ceiling=ceiling))
-    spec = load_spec(folder / "synth.yaml", {})
-    warehouse = open_warehouse(spec.root)[0]
-    made = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
+    made = platform_of(folder / "synth.yaml")
     ingest_source(made, "people")
     classify_source(made, "people")
     deidentify_source(made, "people")

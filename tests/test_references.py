@@ -13,7 +13,7 @@ from synth_assets.errors import SourceError, SpecError
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.planning import plan
 from synth_assets.spec import Spec, load_spec
-from tests.workspace import read
+from tests.workspace import platform_of
 
 SPEC = """
 sources:
@@ -85,8 +85,7 @@ def test_a_reference_has_the_treatment_of_what_it_refers_to(tmp_path: Path) -> N
 
 def treat(path: Path) -> tuple[Platform, dict[str, object]]:
     """Ingest, classify and treat all sources in the order of the graph; what is told of them."""
-    spec, warehouse, ledger = read(path)
-    platform = Platform(spec, warehouse, ledger, lambda: "2026-01-01T00:00:00+00:00", "test")
+    platform = platform_of(path)
     told: dict[str, object] = {}
     for name in ("people", "visits", "bills"):
         ingest_source(platform, name)

@@ -14,6 +14,7 @@ import numpy as np
 from resources.environment import dagster_home, open_ledger, open_warehouse
 from synth_assets.accounting import Ledger
 from synth_assets.execution import Outcome, materialize
+from synth_assets.pipeline import Platform
 from synth_assets.spec import Spec, load_spec
 from synth_assets.storage import Warehouse
 
@@ -83,6 +84,11 @@ def read(path: Path) -> tuple[Spec, Warehouse, Ledger]:
     spec = load_spec(path, {})
     warehouse = open_warehouse(spec.root)[0]
     return spec, warehouse, open_ledger(warehouse)
+
+
+def platform_of(path: Path) -> Platform:
+    """The platform on a spec, at a fixed time."""
+    return Platform(*read(path), lambda: "2026-01-01T00:00:00+00:00", "test")
 
 
 def command(

@@ -50,16 +50,13 @@ def _weighted(number: str, weights: Sequence[int]) -> str:
     return "(" + " + ".join(f"{weight} * {_digit(number, last - i)}" for i, weight in enumerate(weights)) + ")"
 
 
-def _au_tfn(place: str) -> str:
-    """The ninth digit would be the weighted sum modulo 11; it is the next one."""
-    check = f"(({_weighted(place, (1, 4, 3, 7, 5, 8, 6, 9))} % 11 + 1) % 10)"
-    return f"{_digits(place, 8)} || {check}::VARCHAR"
+def _one_beyond(weights: Sequence[int]) -> Callable[[str], str]:
+    """Eight digits and a ninth, which would be their weighted sum modulo 11 and is the digit after it."""
 
+    def number(place: str) -> str:
+        return f"{_digits(place, 8)} || (({_weighted(place, weights)} % 11 + 1) % 10)::VARCHAR"
 
-def _nl_bsn(place: str) -> str:
-    """The ninth digit would be the weighted sum modulo 11 ("elfproef"); it is the next one."""
-    check = f"(({_weighted(place, range(9, 1, -1))} % 11 + 1) % 10)"
-    return f"{_digits(place, 8)} || {check}::VARCHAR"
+    return number
 
 
 def _br_cpf(place: str) -> str:
@@ -106,13 +103,13 @@ def _pl_pesel(place: str) -> str:
 
 
 _RECIPES: dict[str, Callable[[str], str]] = {
-    "au_tfn": _au_tfn,
+    "au_tfn": _one_beyond((1, 4, 3, 7, 5, 8, 6, 9)),
     "br_cpf": _br_cpf,
     "ca_sin": _ca_sin,
     "de_idnr": _de_idnr,
     "es_dni": _es_dni,
     "fr_nir": _fr_nir,
     "gb_nino": _gb_nino,
-    "nl_bsn": _nl_bsn,
+    "nl_bsn": _one_beyond(range(9, 1, -1)),  # the "elfproef"
     "pl_pesel": _pl_pesel,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,6 @@ from synth_assets.errors import AnonymityUnreachable, SpecError
 from synth_assets.storage import quote
 
 ADULT = Path(__file__).parents[2] / "../shared/data/adult_raw.csv"
-
-
-@pytest.fixture(scope="module")
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        yield connection
 
 
 def columns(quasi: Sequence[str], sensitive: Sequence[str] = (), other: Sequence[str] = ()) -> list[AnonymizedColumn]:

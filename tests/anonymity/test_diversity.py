@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -74,13 +73,6 @@ def test_shares_are_what_plain_arithmetic_says(rows: Rows, ordered: bool) -> Non
             assert merged.closeness(2)[i] <= max(found.closeness(4)[into]) + 1e-12
             assert merged.entropy(2)[i] >= min(found.entropy(4)[into]) - 1e-12
             assert merged.recursive(2, 1.5, 2)[i] or not all(found.recursive(4, 1.5, 2)[into])
-
-
-@pytest.fixture(scope="module")
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        yield connection
 
 
 people = st.lists(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -14,13 +14,6 @@ from hypothesis import strategies as st
 from synth_assets.anonymity import Anonymization, Anonymize, AnonymizedColumn, Hierarchy, anonymize
 from synth_assets.anonymity.labels import joined_interval
 from synth_assets.errors import AnonymityUnreachable
-
-
-@pytest.fixture(scope="module")
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        yield connection
 
 
 def run(

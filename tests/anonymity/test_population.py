@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -13,13 +12,6 @@ from synth_assets.anonymity import Anonymization, Anonymize, AnonymizedColumn, H
 from synth_assets.errors import AnonymityUnreachable, SpecError
 
 AGES = {"age": Hierarchy(widths=(10,), suppressible=False)}
-
-
-@pytest.fixture(scope="module")
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        yield connection
 
 
 def run(

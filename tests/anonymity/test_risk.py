@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import duckdb
@@ -13,13 +12,6 @@ from hypothesis import strategies as st
 from synth_assets.anonymity import Anonymize, AnonymizedColumn, Risk, anonymize, measure_risk, risk
 
 PEOPLE = "('F', 'north', 1), ('F', 'north', 2), ('F', 'south', 3), ('M', 'south', 4), ('M', 'south', 5)"
-
-
-@pytest.fixture(scope="module")
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        yield connection
 
 
 def table(values: str, names: str = 'sex, "to""wn", __unit') -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from resources.environment import open_ledger, open_warehouse
 from synth_assets.classification import classify
 from synth_assets.classification.inclusion import (
     Inclusion,
@@ -16,9 +15,9 @@ from synth_assets.classification.inclusion import (
     of_persons,
     with_inclusions,
 )
-from synth_assets.pipeline import Platform, classify_source, ingest_source
-from synth_assets.spec import load_spec
+from synth_assets.pipeline import classify_source, ingest_source
 from synth_assets.storage import columns_of, get_meta, quote
+from tests.workspace import platform_of
 
 SPEC = """
 sources:
@@ -109,9 +108,8 @@ def test_the_asset_compares_a_source_with_its_people(con: duckdb.DuckDBPyConnect
     for name, query in (("people", PEOPLE), ("calls", calls)):
         con.execute(f"COPY ({query}) TO '{tmp_path / name}.csv'")
     (tmp_path / "synth.yaml").write_text(SPEC)
-    spec = load_spec(tmp_path / "synth.yaml", {})
-    warehouse = open_warehouse(spec.root)[0]
-    platform = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
+    platform = platform_of(tmp_path / "synth.yaml")
+    warehouse = platform.warehouse
     for name in ("people", "calls"):
         ingest_source(platform, name)
         classify_source(platform, name)

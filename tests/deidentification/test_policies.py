@@ -11,7 +11,6 @@ import duckdb
 import pytest
 from pydantic import ValidationError
 
-from resources.environment import open_ledger, open_warehouse
 from synth_assets.classification import EntityType
 from synth_assets.classification.vocabulary import ENTITY_TYPES, Role, role_of
 from synth_assets.deidentification import (
@@ -27,9 +26,10 @@ from synth_assets.deidentification import (
 from synth_assets.deidentification.harbor import SPARSE
 from synth_assets.deidentification.rules import rule_expression
 from synth_assets.errors import SpecError
-from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
+from synth_assets.pipeline import classify_source, deidentify_source, ingest_source
 from synth_assets.publication import data_card, render_card
-from synth_assets.spec import load_spec, parse_spec
+from synth_assets.spec import parse_spec
+from tests.workspace import platform_of
 
 AS_OF = date(2026, 6, 30)
 LAW = Policy(name="hipaa_safe_harbor", as_of=AS_OF)
@@ -210,9 +210,8 @@ def test_a_source_under_the_policy(tmp_path: Path) -> None:
     ]
     (tmp_path / "people.csv").write_text("id,born,zip,years,note\n" + "\n".join(lines) + "\n")
     (tmp_path / "synth.yaml").write_text(SPEC.format(policy="{name: hipaa_safe_harbor, as_of: 2026-01-01}", zip=""))
-    spec = load_spec(tmp_path / "synth.yaml", {})
-    warehouse = open_warehouse(spec.root)[0]
-    platform = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
+    platform = platform_of(tmp_path / "synth.yaml")
+    spec, warehouse = platform.spec, platform.warehouse
     ingest_source(platform, "people")
     classify_source(platform, "people")
     deidentify_source(platform, "people")

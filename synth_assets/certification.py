@@ -14,7 +14,7 @@ import duckdb
 
 from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
-from synth_assets.anonymity import Anonymization, Attackers, Risk, measure_risk
+from synth_assets.anonymity import Anonymization, Attackers, Reading, Risk, measure_risk, read_groups_of
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.earlier import tell_company
 from synth_assets.errors import SourceError, sealed
@@ -168,10 +168,18 @@ def _measure(
     rows = f"(SELECT {', '.join(quote(column) for column in columns)} FROM {staged[0]})"
     alias = own_rows(con, judged, anew=made_anew(product))
     kinds = dict(columns_of(con, f"{alias}.data"))
+    made, reading = None, Reading({}, {})
+    if product.anonymize is not None:
+        made = Anonymization.model_validate(get_meta(con, "staged")["made"])
+        reading = read_groups_of(con, made, product.anonymize, fitted_rows(columns, alias=alias))
+    real, control = (
+        reading.of_source(fitted_rows([*columns, "__unit"], control=out, alias=alias)) for out in (False, True)
+    )
+    rows = reading.of_finished(rows)
     evaluation = evaluate(
         con,
-        real=fitted_rows([*columns, "__unit"], alias=alias),
-        control=fitted_rows([*columns, "__unit"], control=True, alias=alias),
+        real=real,
+        control=control,
         synthetic=rows,
         columns=[(column, kinds[column]) for column in columns],
         target=product.target if product.target in columns else None,
@@ -182,11 +190,9 @@ def _measure(
         seed=staged[1],
         limits=Limits(effort=Effort(alarms=alarms)),
     )
-    real = fitted_rows(columns, alias=alias)
-    risk = _measure_risk(con, product, judged, alias)
-    after = Anonymization.model_validate(get_meta(con, "staged")["made"]).attackers if product.anonymize else None
+    told = _tell_risk(_measure_risk(con, product, judged, alias), None if made is None else made.attackers)
     html, document = render_report(
-        evaluation, con, real, rows, title=facts["product"], facts=facts, reidentification=_tell_risk(risk, after)
+        evaluation, con, real, rows, title=facts["product"], facts=facts, reidentification=told
     )
     return evaluation, html, document
 

@@ -13,6 +13,7 @@ from synth_assets.anonymity.model import (
     Hierarchy,
 )
 from synth_assets.anonymity.rare import common_cells, like_withheld, nothing_to_generalize, withhold_rare
+from synth_assets.anonymity.reading import Reading, read_groups_of
 from synth_assets.anonymity.risk import Attackers, Risk, measure_risk
 from synth_assets.anonymity.together import Earlier, exposed, smallest
 
@@ -24,6 +25,7 @@ __all__ = [
     "Earlier",
     "Generalization",
     "Hierarchy",
+    "Reading",
     "Risk",
     "anonymize",
     "common_cells",
@@ -31,6 +33,7 @@ __all__ = [
     "like_withheld",
     "measure_risk",
     "nothing_to_generalize",
+    "read_groups_of",
     "smallest",
     "withhold_rare",
 ]

@@ -74,6 +74,13 @@ class Hierarchy(BaseModel):
             raise ValueError("give one of `widths`, `prefixes` and `groups`")
         return self
 
+    def called(self, steps: int) -> dict[str, str]:
+        """What each listed value is called after so many steps of ``groups``; others keep their names."""
+        names = {value: value for step in self.groups[:steps] for value in step}
+        for step in self.groups[:steps]:
+            names = {value: step.get(name, name) for value, name in names.items()}
+        return names
+
 
 def read_groups(path: Path) -> tuple[dict[str, str], ...]:
     """The steps that a CSV file describes: for each column but the first, its names by those of the one before.

@@ -1,6 +1,7 @@
 """How well columns are classified, on tables that nobody tuned on as well as on those that were in view.
 
     python benchmarks/classification.py [--data DIR] [--tables FOLDER] [--wrong]
+    python benchmarks/classification.py --pace [--rows 10000000] [--columns 50] [--form parquet]
 
 Four splits: ``labelled`` (public tables under ``DIR/pii``, in view while the dictionary was written), ``open`` (two
 thirds of the made-up tables: errors were looked at and the classifier improved), ``held back`` (the last third: only
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -20,6 +22,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -139,13 +143,65 @@ def splits(data: Path | None, folder: Path) -> dict[str, list[Case]]:
     return found
 
 
+_ROW, _PERSON = "(hash(i) >> 1)::BIGINT", "(hash(i // 4) >> 1)::BIGINT"  # four rows a person
+_KINDS: dict[str, str] = {
+    "customer_id": "(i * 7919) % 100000007 // 4",
+    "full_name": f"['Anna', 'Ben', 'Carla', 'David', 'Eva'][1 + {_PERSON} % 5] || ' ' || "
+    f"['Smith', 'Jones', 'Brown', 'Taylor'][1 + {_PERSON} // 5 % 4]",
+    "email": f"'user' || {_PERSON} % 4000000 || '@example.org'",
+    "birth_date": f"DATE '1940-01-01' + ({_PERSON} % 25000)::INTEGER",
+    "postcode": f"printf('%05d', {_PERSON} % 90000)",
+    "city": f"['Berlin', 'Paris', 'Madrid', 'Roma', 'Lisboa', 'Wien'][1 + {_PERSON} % 6]",
+    "sex": f"['f', 'm'][1 + {_PERSON} % 2]",
+    "ordered_at": f"TIMESTAMP '2020-01-01' + INTERVAL ({_ROW} % 100000000) SECOND",
+    "amount": f"round({_ROW} % 1000000 / 100, 2)",
+    "quantity": f"({_ROW} % 20)::INTEGER",
+    "status": f"['new', 'paid', 'sent', 'returned'][1 + {_ROW} % 4]",
+    "sku": f"'A' || {_ROW} % 5000",
+}
+_KEY = ("reference", "(i * 48271 % 2147483647)::VARCHAR")  # one column that no two rows share
+
+
+def pace(rows: int, columns: int, form: str) -> dict[str, Any]:
+    """A file of people's orders classified: CPU seconds after import, and how much memory it took."""
+    kinds = list(_KINDS.items())
+    repeated = [
+        (f"{kinds[i % len(kinds)][0]}{i // len(kinds) or ''}", kinds[i % len(kinds)][1]) for i in range(columns)
+    ]
+    chosen = [_KEY, *repeated[1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"orders.{form}"
+        with duckdb.connect() as con:
+            texts = ", ".join(f"{sql.replace('(i', f'(i + {4 * i}')} AS {name}" for i, (name, sql) in enumerate(chosen))
+            con.execute(f"COPY (SELECT {texts} FROM range({rows}) AS s(i)) TO '{path}'")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        scan(ROOT / "benchmarks" / "classification_evidence.csv")
+        started = time.process_time()
+        scan(path)
+        return {
+            "rows": rows,
+            "columns": columns,
+            "megabytes": path.stat().st_size >> 20,
+            "cpu_s": round(time.process_time() - started, 2),
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+            "peak_before_mb": before >> 10,
+        }
+
+
 def main() -> None:
     """Print the figures of every split as JSON; with ``--wrong`` the wrong columns of those that may be looked at."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
     parser.add_argument("--tables", type=Path, help="only these: a folder with labels.csv and tables/*.csv")
     parser.add_argument("--wrong", action="store_true", help="list wrong columns on standard error")
+    parser.add_argument("--pace", action="store_true", help="how long a large file takes, instead")
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--columns", type=int, default=50)
+    parser.add_argument("--form", choices=["csv", "parquet"], default="parquet")
     arguments = parser.parse_args()
+    if arguments.pace:
+        print(json.dumps(pace(arguments.rows, arguments.columns, arguments.form), indent=1))
+        return
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         given = arguments.tables

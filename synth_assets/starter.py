@@ -18,6 +18,7 @@ import duckdb
 from synth_assets.classification import ColumnVerdict, apply_decisions, classify
 from synth_assets.classification.exchange import ROWS_OF_A_UNIT, Described, Reference, TableFacts, read_metadata
 from synth_assets.classification.inclusion import Listing, find_inclusions, of_persons, with_inclusions
+from synth_assets.classification.values import excerpt
 from synth_assets.deidentification import resolve_treatment
 from synth_assets.errors import SpecError, sealed
 from synth_assets.ingestion import SourceFormat, open_relation
@@ -26,8 +27,8 @@ from synth_assets.storage import quote
 _TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_MANY_ROWS = 1_000_000  # above, a sample says which columns a first product can have
 _SMALL, _TINY = 5000, 1000  # rows; below, the noise of epsilon 1 over many columns would drown the table
+_SMALL_FILE = 1 << 27  # bytes
 _MOST_WORDS = 100  # distinct values of a text column in the starter's product
 _NOTHING_DECLARED = TableFacts()
 _MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to be the list of people
@@ -162,6 +163,9 @@ def scan(file: Path, header: bool | None = None) -> ScannedSource:
     """Classify the columns of a file and find the column that names the person; ``header`` as :func:`write_starter`."""
     with sealed(f"scanning {file.name}"), duckdb.connect() as con:
         columns, notes = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(header=header), "scanned")
+        if file.suffix.lower() != ".parquet" and file.stat().st_size < _SMALL_FILE:
+            con.execute("CREATE TEMP TABLE held AS SELECT * FROM scanned")  # text is slow to read several times
+            con.execute("CREATE OR REPLACE TEMP VIEW scanned AS SELECT * FROM held")
         verdicts = classify(con, "scanned", columns, table_name=file.stem)
         rows = con.execute("SELECT count(*) FROM scanned").fetchall()[0][0]
         plain = _plain_columns(con, columns, rows)
@@ -178,8 +182,7 @@ def _plain_columns(con: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, 
         + (f" AND approx_count_distinct({quote(name)}) <= {words}" if data_type == "VARCHAR" else "")
         for name, data_type in columns
     ]
-    few = "TABLESAMPLE system(4 PERCENT) REPEATABLE (1)" if rows > _MANY_ROWS else ""
-    verdicts = con.execute(f"SELECT {', '.join(facts)} FROM scanned {few}").fetchall()[0]
+    verdicts = con.execute(f"SELECT {', '.join(facts)} FROM {excerpt(con, 'scanned', rows)}").fetchall()[0]
     return frozenset(name for (name, _), verdict in zip(columns, verdicts, strict=True) if verdict)
 
 

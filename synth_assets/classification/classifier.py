@@ -24,6 +24,7 @@ from synth_assets.storage import quote
 _SAMPLE = "temp.classified_sample"
 
 _TELLING = 0.05  # share of units that a combination must single out to make a date or an employer a quasi-identifier
+_FIRST_ROWS = 200_000  # in them nearly every column that repeats itself does so
 _FEW, _SOME, _MANY_ROWS = 4, 5, 50_000  # columns whose combinations are counted
 
 
@@ -172,15 +173,10 @@ def _unique_columns(
         for (name, _), found in zip(columns, profiles, strict=True)
         if found.values > 1 and found.distinct == found.values and not found.fractional
     ]
-    if not candidates:
-        return set()
-    rough = ", ".join(f"approx_count_distinct({quote(name)})" for name in candidates)
-    likely = con.execute(f"SELECT {rough} FROM {relation_sql}").fetchall()[0]
-    return {
-        name
-        for name, about in zip(candidates, likely, strict=True)
-        if about > 0.8 * rows and _unique(con, relation_sql, name)
-    }
+    if rows > _FIRST_ROWS:
+        first = f"(SELECT * FROM {relation_sql} LIMIT {_FIRST_ROWS})"
+        candidates = [name for name in candidates if _unique(con, first, name)]
+    return {name for name in candidates if _unique(con, relation_sql, name)}
 
 
 def _unique(con: duckdb.DuckDBPyConnection, relation_sql: str, name: str) -> bool:

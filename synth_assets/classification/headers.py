@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice, takewhile
 
 from synth_assets.classification.dictionary import FILLERS
 from synth_assets.classification.dictionary import PHRASES as _TEXTS
@@ -127,6 +129,7 @@ _CONTAINING: dict[str, list[tuple[str, ...]]] = {}
 for _phrase in PHRASES:
     _CONTAINING.setdefault(_phrase[0], []).append(_phrase)
 _KNOWN = frozenset(_FORMS) | {word for phrase in PHRASES for word in phrase}
+_SORTED = sorted(_KNOWN)
 
 
 @lru_cache(maxsize=8192)
@@ -203,13 +206,16 @@ def meanings_of(word: str) -> frozenset[str]:
         found |= {word[:-1], *_FORMS.get(word[:-1], ())}
     if len(found) == 1 and word not in _KNOWN and len(word) >= 4:
         meanings = {
-            _FORMS.get(known) or frozenset({known})
-            for known in _KNOWN
-            if known.startswith(word) and len(known) < 2.5 * len(word)
+            _FORMS.get(known) or frozenset({known}) for known in _beginning(word) if len(known) < 2.5 * len(word)
         }
         if len(meanings) == 1:
             found |= next(iter(meanings))
     return frozenset(found)
+
+
+def _beginning(word: str) -> Iterable[str]:
+    """The known words that begin with this one."""
+    return takewhile(lambda known: known.startswith(word), islice(_SORTED, bisect_left(_SORTED, word), None))
 
 
 def kinds(word: str) -> frozenset[str]:

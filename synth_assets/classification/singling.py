@@ -15,9 +15,9 @@ import duckdb
 
 from synth_assets.storage import quote
 
-_CODES = "temp.classified_codes"
+_CODES, _ASKED = "temp.classified_codes", "temp.classified_units"
 _COUNTED = 400_000  # rows of a table that one combination is counted over
-_COUNTED_ROWS_OF_UNITS = 200_000  # rows of those units that are asked about; they are looked for among all rows
+_COUNTED_ROWS_OF_UNITS = 50_000  # rows of those units that are asked about; they are looked for among all rows
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,25 @@ def count_singled_out(
     codes = [f"(hash({quote(name)}) & 4294967295)::UINTEGER AS c{i}" for i, name in enumerate(columns)]
     owner = f", hash({quote(unit)}) AS u" if unit is not None else ""
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_CODES} AS SELECT {', '.join(codes)}{owner} FROM {relation_sql}")
+    step = max(1, rows // _COUNTED_ROWS_OF_UNITS)
+    if unit is not None:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {_ASKED} AS SELECT * FROM {_CODES} WHERE u % {step} = 0")
+    shares: dict[tuple[int, ...], float] = {}
     try:
-        return [
-            Singling(tuple(columns[i] for i in chosen), _share(con, chosen, rows, unit is not None))
-            for size in (1, 2, 3)
-            for chosen in combinations(range(len(columns)), size)
-        ]
+        for chosen in (chosen for size in (3, 2, 1) for chosen in combinations(range(len(columns)), size)):
+            if any(not share and set(chosen) < set(more) for more, share in shares.items()):
+                shares[chosen] = 0.0  # what singles nobody out with more columns does not with fewer
+            else:
+                shares[chosen] = _share(con, chosen, rows) if unit is None else _share_of_units(con, chosen, step)
+        ordered = sorted(shares, key=lambda chosen: (len(chosen), chosen))
+        return [Singling(tuple(columns[i] for i in chosen), shares[chosen]) for chosen in ordered]
     finally:
         con.execute(f"DROP TABLE {_CODES}")
+        con.execute(f"DROP TABLE IF EXISTS {_ASKED}")
 
 
-def _share(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], rows: int, owned: bool) -> float:
+def _share(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], rows: int) -> float:
     keys = ", ".join(f"c{i}" for i in chosen)
-    if owned:
-        return _share_of_units(con, keys, max(1, rows // _COUNTED_ROWS_OF_UNITS))
     step = max(1, rows // _COUNTED)
     where = f"WHERE hash({keys}) % {step} = 0" if step > 1 else ""
     counted = f"SELECT count(*) AS n FROM {_CODES} {where} GROUP BY {keys}"
@@ -74,13 +79,13 @@ def _share(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], rows: int, own
     return float(alone) / float(all_) if all_ else 0.0
 
 
-def _share_of_units(con: duckdb.DuckDBPyConnection, keys: str, step: int) -> float:
+def _share_of_units(con: duckdb.DuckDBPyConnection, chosen: Sequence[int], step: int) -> float:
     """Of one unit in ``step`` the share that has a combination which nobody else has."""
-    asked = f"u % {step} = 0" if step > 1 else "true"
-    where = f"WHERE hash({keys}) IN (SELECT hash({keys}) FROM {_CODES} WHERE {asked})" if step > 1 else ""
+    keys = ", ".join(f"c{i}" for i in chosen)
+    where = f"WHERE hash({keys}) IN (SELECT hash({keys}) FROM {_ASKED})" if step > 1 else ""
     alone = f"SELECT min(u) AS u FROM {_CODES} {where} GROUP BY {keys} HAVING min(u) = max(u)"
     found, units = con.execute(
-        f"SELECT (SELECT count(DISTINCT u) FROM ({alone}) WHERE {asked}), "
-        f"(SELECT count(DISTINCT u) FROM {_CODES} WHERE {asked})"
+        f"SELECT (SELECT count(DISTINCT u) FROM ({alone}) WHERE u % {step} = 0), "
+        f"(SELECT count(DISTINCT u) FROM {_ASKED})"
     ).fetchall()[0]
     return float(found) / float(units) if units else 0.0

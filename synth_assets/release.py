@@ -148,7 +148,7 @@ def identify_release(
     return fingerprint(__version__, snapshots, how, product.columns, rules, domain, rows)
 
 
-FIXED = frozenset({"keep", "generalize", "code", "mask"})
+FIXED = frozenset({"keep", "generalize", "code", "mask", "safe_harbor"})
 """Treatments whose results are the same for the same value in every source."""
 
 

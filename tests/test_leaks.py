@@ -64,6 +64,11 @@ def files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
+def test_rows_are_made_of_fewer_people_too(demo: tuple[Path, list[str], str]) -> None:
+    for product in ("testing/patients", "testing/visits", "open_data/diagnoses", "sponsor/trial_results"):
+        assert f"done    staged/{product} " in demo[2], product
+
+
 def test_no_canary_leaves(demo: tuple[Path, list[str], str]) -> None:
     folder, canaries, terminal = demo
     places = [folder / "warehouse" / "published", folder / "warehouse" / "dagster"]

@@ -1,4 +1,4 @@
-"""The demo that ships inside the package: an invented hospital, its spec, and four teams that ask for its data."""
+"""The demo that ships inside the package: an invented hospital, its spec, and five teams that ask for its data."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def ensure(directory: Path) -> Path:
         temporary.write_bytes(_SPEC.read_bytes())
         temporary.replace(spec)
     data = directory / "data"
-    if not all((data / name).exists() for name in ("patients.csv", "visits.csv")):
+    if not all((data / name).exists() for name in ("patients.csv", "visits.csv", "register.csv", "trial.csv")):
         generate(data)
     return spec

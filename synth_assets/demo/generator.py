@@ -2,7 +2,8 @@
 
 Names are drawn from Faker's lists. National numbers lie in ranges that are never issued, telephone numbers in those
 kept for fiction (555-01xx), addresses of mail in domains kept for examples. Income hangs together with age, occupation
-and postcode, diagnoses with age and sex, visits with both, as such data do. Any likeness is chance.
+and postcode, diagnoses with age and sex, visits with both, as such data do. A register lists everybody of the region,
+patient or not, and a trial of a drug some of the patients. Any likeness is chance.
 """
 
 from __future__ import annotations
@@ -17,21 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_assets.demo.population import (
+    ALCOHOL,
+    ARMS,
     CITIES,
     DEPARTMENTS,
     DIAGNOSES,
     ETHNICITIES,
     ETHNICITY_SHARES,
+    EVENTS,
     MAIL_DOMAINS,
     NOTES,
     OCCUPATIONS,
     OUTCOME_WEIGHTS,
     OUTCOMES,
+    RESPONSES,
     RETIRED,
     SEX_SHARES,
     SEXES,
     STREETS,
     STUDENT,
+    TRIAL_DIAGNOSES,
     UNEMPLOYED,
 )
 
@@ -47,7 +53,8 @@ _MAX_AGE = 98
 
 
 def generate(directory: Path, people: int = 20_000, seed: int = 2026) -> tuple[Path, ...]:
-    """Write ``patients.csv`` (one row a person) and ``visits.csv`` (about three rows a person).
+    """Write ``patients.csv`` (one row a person) and ``visits.csv`` (about three rows a person), of everybody who lives
+    there ``register.csv`` (twice as many rows), and of some patients ``trial.csv`` (7 in 100 take part, or fewer).
 
     The same arguments write the same bytes; a file appears whole or not at all.
 
@@ -57,18 +64,22 @@ def generate(directory: Path, people: int = 20_000, seed: int = 2026) -> tuple[P
         seed: of the random numbers.
 
     Returns:
-        The two paths.
+        The four paths, in that order.
 
     Raises:
         ValueError: ``people`` is out of range.
     """
     if not 1 <= people <= 4_000_000:
         raise ValueError(f"people ({people}) must lie within 1 and 4,000,000: there are no more invented numbers")
-    rng = np.random.default_rng(seed)
+    rng, later = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     patients, age = _patients(rng, people)
     visits = _visits(rng, patients, age)
+    note = patients.pop("note")
+    patients |= {"alcohol": _missing(later, _drinking(later, age), 0.05), "note": note}
+    tables = {"patients": patients, "visits": visits, "register": _register(later, patients)}
+    tables["trial"] = _trial(later, patients, age)
     directory.mkdir(parents=True, exist_ok=True)
-    return _write(directory / "patients.csv", patients), _write(directory / "visits.csv", visits)
+    return tuple(_write(directory / f"{name}.csv", table) for name, table in tables.items())
 
 
 # -- patients --------------------------------------------------------------------------------------------------------
@@ -220,6 +231,13 @@ def _notes(rng: np.random.Generator, identity: Table) -> Cells:
     return note
 
 
+def _drinking(rng: np.random.Generator, age: Integers) -> Texts:
+    """How often somebody drinks; children do not."""
+    weight, slope = (np.array([row[part] for row in ALCOHOL.values()]) for part in range(2))
+    answers = _draw(rng, list(ALCOHOL), weight + slope * (age[:, None] - 40) / 10.0)
+    return np.where(age < 16, "Never", answers)
+
+
 # -- visits ----------------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +288,44 @@ def _outcomes(rng: np.random.Generator, department: Texts, age: Integers) -> Tex
 def _of_department(department: Texts, part: int) -> Floats:
     names = list(DEPARTMENTS)  # in alphabetical order
     return np.array([row[part] for row in DEPARTMENTS.values()])[np.searchsorted(names, department)]
+
+
+# -- the register and the trial --------------------------------------------------------------------------------------
+
+
+def _register(rng: np.random.Generator, patients: Table) -> Table:
+    """Who lives in the region: all patients, and as many who never were; in the order of numbers of its own."""
+    people = len(patients["sex"])
+    others: Table = {
+        "date_of_birth": (_TODAY - _ages_in_days(rng, people)).astype(str),
+        "sex": np.asarray(rng.choice(SEXES, people, p=SEX_SHARES)),
+        "postcode": patients["postcode"][rng.integers(0, people, people)],
+    }
+    order = rng.permutation(2 * people)
+    everybody = {name: np.concatenate([patients[name], cells])[order] for name, cells in others.items()}
+    return {"citizen_id": np.char.add("R", np.char.zfill(np.arange(2 * people).astype(str), 7)), **everybody}
+
+
+def _trial(rng: np.random.Generator, patients: Table, age: Integers) -> Table:
+    """Adults with a disease of heart or sugar who take a drug, or a placebo; it helps, more than it harms."""
+    fit = np.flatnonzero(np.isin(patients["diagnosis"].astype(str), TRIAL_DIAGNOSES) & (age >= 18) & (age < 80))
+    chosen = rng.permutation(fit)[: int(0.07 * len(age))]
+    arm = np.asarray(rng.choice(ARMS, len(chosen)))
+    return {
+        "subject_id": np.array([f"T{number:05d}" for number in range(1, len(chosen) + 1)], dtype=np.str_),
+        "patient_name": _join([patients["first_name"][chosen], patients["last_name"][chosen]], " "),
+        **{name: patients[name][chosen] for name in ("date_of_birth", "sex", "postcode")},
+        "arm": arm,
+        "response": _observed(rng, RESPONSES, arm, age[chosen]),
+        "adverse_event": _observed(rng, EVENTS, arm, age[chosen]),
+    }
+
+
+def _observed(
+    rng: np.random.Generator, words: Mapping[str, tuple[float, float, float]], arm: Texts, age: Integers
+) -> Texts:
+    weight, drug, slope = (np.array([row[part] for row in words.values()]) for part in range(3))
+    return _draw(rng, list(words), weight + drug * (arm[:, None] == "Drug") + slope * (age[:, None] - 50) / 10.0)
 
 
 # -- both ------------------------------------------------------------------------------------------------------------

@@ -44,6 +44,29 @@ DIAGNOSES: dict[str, tuple[float, float, float, str]] = {
     "Type 2 diabetes": (-0.4, 0.35, 0.2, "General Practice"),
 }
 
+ALCOHOL: dict[str, tuple[float, float]] = {
+    # how often: (weight at forty, weight per decade of age)
+    "Never": (0.3, 0.10),
+    "Monthly": (0.6, -0.10),
+    "Weekly": (0.7, 0.00),
+    "Daily": (-0.9, 0.20),
+}
+
+TRIAL_DIAGNOSES = ("Coronary heart disease", "Hypertension", "Type 2 diabetes")
+ARMS = ("Drug", "Placebo")
+RESPONSES: dict[str, tuple[float, float, float]] = {
+    # name: (weight at fifty with a placebo, weight if the drug is taken, weight per decade of age)
+    "Improved": (0.0, 1.0, -0.15),
+    "Unchanged": (0.6, 0.0, 0.0),
+    "Worse": (-0.5, -0.4, 0.10),
+}
+EVENTS: dict[str, tuple[float, float, float]] = {
+    # likewise
+    "No event": (1.6, 0.0, 0.0),
+    "Mild": (0.2, 0.5, 0.05),
+    "Severe": (-1.0, 0.3, 0.20),
+}
+
 DEPARTMENTS: dict[str, tuple[float, float, float]] = {
     # name: (weight of a visit that the diagnosis does not explain, logarithm of its cost, weight of being admitted)
     "Cardiology": (-0.5, 5.9, 0.3),

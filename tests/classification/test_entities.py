@@ -245,6 +245,8 @@ def test_the_names_of_companies_are_nobodys() -> None:
 DEMO = {
     "patients": {"person_id", "first_name", "last_name", "ssn", "email", "phone", "street", "note"},
     "visits": {"person_id", "patient_name", "email"},
+    "register": {"citizen_id"},
+    "trial": {"subject_id", "patient_name"},
 }
 DIRECT_IN = {
     "synthea/patients": {"Id", "SSN", "DRIVERS", "PASSPORT", "FIRST", "LAST", "MAIDEN", "ADDRESS"},

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from synth_assets.demo import ensure, generate
-from synth_assets.demo.population import DEPARTMENTS, DIAGNOSES, MAIL_DOMAINS
+from synth_assets.demo.population import ARMS, DEPARTMENTS, DIAGNOSES, MAIL_DOMAINS, TRIAL_DIAGNOSES
 from synth_assets.spec import load_spec
 
 Table = dict[str, list[str]]
@@ -29,9 +29,13 @@ def read(path: Path) -> Table:
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, Table]:
-    patients, visits = generate(tmp_path_factory.mktemp("demo"), people=PEOPLE, seed=7)
-    return read(patients), read(visits)
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Table]:
+    return [read(path) for path in generate(tmp_path_factory.mktemp("demo"), people=PEOPLE, seed=7)]
+
+
+@pytest.fixture(scope="module")
+def tables(everything: list[Table]) -> tuple[Table, Table]:
+    return everything[0], everything[1]
 
 
 def numbers(cells: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -56,13 +60,15 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in generate(tmp_path / "b", people=300, seed=5)] == first
     assert [path.read_bytes() for path in generate(tmp_path / "a", people=300, seed=5)] == first
     assert [path.read_bytes() for path in generate(tmp_path / "a", people=300, seed=6)] != first
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["patients.csv", "visits.csv"]
+    names = ["patients.csv", "register.csv", "trial.csv", "visits.csv"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == names
 
 
 @pytest.mark.parametrize("people", [1, 2, 40])
 def test_small_populations(tmp_path: Path, people: int) -> None:
-    patients, visits = generate(tmp_path, people=people)
+    patients, visits, register, _ = generate(tmp_path, people=people)
     assert len(read(patients)["person_id"]) == people
+    assert len(read(register)["citizen_id"]) == 2 * people
     assert visits.read_text().startswith("visit_id,person_id,patient_name,email,visit_date,department,cost,outcome\n")
 
 
@@ -146,6 +152,31 @@ def test_visits_belong_to_patients(tables: tuple[Table, Table]) -> None:
     assert set(visits["department"]) == set(DEPARTMENTS)
 
 
+def test_everybody_is_in_the_register(everything: list[Table]) -> None:
+    patients, _, register, trial = everything
+    known = ("date_of_birth", "sex", "postcode")
+    crowd = Counter(zip(*(register[name] for name in known), strict=True))
+    for table in (patients, trial):
+        assert Counter(zip(*(table[name] for name in known), strict=True)) <= crowd
+    assert len(register["citizen_id"]) == len(set(register["citizen_id"])) == 2 * PEOPLE
+
+
+def test_the_drug_helps_some_patients(everything: list[Table]) -> None:
+    patients, _, _, trial = everything
+    fit = {
+        (f"{first} {last}", born)
+        for first, last, born, ill in zip(
+            *(patients[name] for name in ("first_name", "last_name", "date_of_birth", "diagnosis")), strict=True
+        )
+        if ill in TRIAL_DIAGNOSES
+    }
+    assert set(zip(trial["patient_name"], trial["date_of_birth"], strict=True)) <= fit
+    helped = Counter(zip(trial["arm"], trial["response"], strict=True))
+    drug, placebo = (helped[arm, "Improved"] / sum(n for (a, _), n in helped.items() if a == arm) for arm in ARMS)
+    assert 300 < len(trial["subject_id"]) <= 0.07 * PEOPLE
+    assert drug > placebo + 0.1
+
+
 def test_notes_name_people(tables: tuple[Table, Table]) -> None:
     patients, _ = tables
     rows = list(zip(patients["note"], patients["first_name"], patients["phone"], strict=True))
@@ -158,8 +189,9 @@ def test_notes_name_people(tables: tuple[Table, Table]) -> None:
 def test_the_demo_is_made_once_and_its_spec_is_valid(tmp_path: Path) -> None:
     path = ensure(tmp_path / "demo")
     spec = load_spec(path, {})
-    assert [source.name for source in spec.sources] == ["patients", "visits"]
-    assert {consumer.name for consumer, _ in spec.products()} == {"dashboard", "research", "testing", "open_data"}
+    assert [source.name for source in spec.sources] == ["patients", "visits", "register", "trial"]
+    consumers = {"dashboard", "research", "testing", "open_data", "sponsor"}
+    assert {consumer.name for consumer, _ in spec.products()} == consumers
     for source in spec.sources:
         with (path.parent / source.path).open(encoding="utf-8", newline="") as file:
             header = next(csv.reader(file))

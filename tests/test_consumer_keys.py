@@ -112,9 +112,9 @@ def test_tables_of_two_consumers_join_on_no_column(tables: duckdb.DuckDBPyConnec
         rows = tables.execute(f"SELECT count(DISTINCT {column}) FROM {first}_people").fetchall()[0][0]
         assert rows > 1200
         met = shared(tables, f"{first}_people", f"{second}_people", column)
-        # by chance alone: 1,350 x 1,350 pairs meet in 63,000 surnames 29 times and in 10,980,000 numbers 0.2 times;
+        # by chance alone: 1,350 x 1,350 pairs meet in 63,000 surnames 29 times and in 60,980,000 numbers 0.03 times;
         # the bounds are passed once in a million times, and the keys of the test are fresh each time
-        assert met <= {"last": 65, "ssn": 8}.get(column, 0)
+        assert met <= {"last": 65, "ssn": 4}.get(column, 0)
     assert shared(tables, f"{first}_visits", f"{second}_visits", "visit") == 0
     assert shared(tables, f"{first}_visits", f"{second}_people", "id") == 0
 

@@ -212,7 +212,8 @@ class _Job:
             own = next((f for f in self.faked if f.fake.fake in also), None)
             column = FakedColumn(-1, "", Fake(fake=kind, identity="unit"), by_unit=True if own is None else own.by_unit)
             number, value = ("ht", "NULL") if own is None else (f"coalesce(n{own.index}, ht)", f"c{own.index}::VARCHAR")
-            found[kind] = fake_expression(kind, self._digits(column, number, value, "female"), self.pools)
+            fake = fake_expression(kind, self._digits(column, number, value, "female"), self.pools)
+            found[kind] = f"CASE WHEN {number} IS NOT NULL THEN {fake} END"
         return found
 
     def _with_texts(self, rows: str) -> str:

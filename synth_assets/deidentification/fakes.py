@@ -6,8 +6,9 @@ places apart. Where real values could exist, fakes come from ranges that were ne
 
 - telephone: digits with which no number of its country begins (see ``telephones``); where the number shows no country,
   or none is certain, country code 999, unassigned by the ITU (E.164);
-- social security number: area 000 or 666, or group 00, which the SSA never issues; those of other countries are in
-  ``national_ids``;
+- social security number: area 000 or 666 or group 00, which the SSA never issues, or an area from 900 on with a group
+  to 49: these areas are the IRS's, which gives groups from 50 on to taxpayers without a number (IRM 3.21.263); those of
+  other countries are in ``national_ids``;
 - mail: ``example.org``, ``.com``, ``.net`` (RFC 2606);
 - IPv4: 240/4, never routed (RFC 1112); IPv6: 2001:db8::/32 (RFC 3849);
 - IBAN: country ``XX``, user-assigned in ISO 3166; card: first digit 0, no payment network's (ISO/IEC 7812), Luhn valid;
@@ -24,11 +25,12 @@ from synth_assets.deidentification.gazetteer import AGREEING, city_of, region_of
 from synth_assets.deidentification.national_ids import PLACES as NATIONAL_IDS
 from synth_assets.deidentification.national_ids import national_id
 from synth_assets.deidentification.pools import PoolName, Pools
-from synth_assets.deidentification.telephones import FREE_DIGITS, UNASSIGNED, calling_code, unused_number
+from synth_assets.deidentification.telephones import FREE_DIGITS, UNASSIGNED, unused_beginning
 from synth_assets.deidentification.treatments import FakeKind
 from synth_assets.storage import literal
 
 _HALF = 2**32
+_SPACE = "' '"
 _MOST_PLACES = 2**62
 
 WIDE: frozenset[FakeKind] = frozenset({"email", "username"})
@@ -91,7 +93,7 @@ def part_expression(kind: FakeKind, digits: Digits) -> str:
     if kind in GENDERED:
         return f"coalesce({digits.female}, {digits.number} >= {2**63}::UBIGINT)"
     if kind == "phone":
-        return f"{calling_code(digits.value)} <> ''"
+        return f"({unused_beginning(digits.value)} IS NOT NULL)"
     return f"coalesce(contains({digits.value}, ':'), false)" if kind == "ip_address" else "false"
 
 
@@ -119,7 +121,7 @@ def places(kind: FakeKind, pools: Pools) -> tuple[int, int]:
         "country": pools.size("country"),
         "job": pools.size("job"),
     }
-    digits = {"national_id": 10_980_000, "postcode": 10**5, "iban": 10**18, "credit_card": 10**14}
+    digits = {"national_id": 60_980_000, "postcode": 10**5, "iban": 10**18, "credit_card": 10**14}
     size = min((words | digits)[kind], _MOST_PLACES)
     return size, size
 
@@ -151,9 +153,20 @@ def _surnames(pools: Pools) -> int:
     return pools.size("head") * pools.size("last")
 
 
+def _joined(*parts: str) -> str:
+    """SQL of texts one behind the other, copied once and not, as with ``||``, once for each; none of them is NULL."""
+    return f"concat({', '.join(parts)})"
+
+
 def _digits(number: str, count: int) -> str:
     """The last decimal places of a number, with leading zeros."""
     return f"lpad(({number} % {10**count})::VARCHAR, {count}, '0')"
+
+
+def _three_digits(number: str, form: str = "{0}") -> str:
+    """The last three decimal places, looked up, in ``form``: SQL of a text around SQL of them."""
+    written = form.format("right((1000 + x)::VARCHAR, 3)")
+    return f"list_extract([{written} FOR x IN range(1000)], 1 + ({number} % 1000)::BIGINT)"
 
 
 def _given(number: str, d: Digits, pools: Pools, ascii_only: bool = False) -> str:
@@ -164,11 +177,12 @@ def _given(number: str, d: Digits, pools: Pools, ascii_only: bool = False) -> st
     return f"CASE WHEN {chosen} THEN {pools.pick(female, number)} ELSE {pools.pick(male, number)} END"
 
 
-def _surname(pools: Pools, number: str, ascii_only: bool = False) -> str:
+def _surname(pools: Pools, number: str, ascii_only: bool = False) -> tuple[str, str]:
+    """The two parts of it."""
     tail = f"({number} // {pools.size('head')})"
     if ascii_only:
-        return f"({pools.pick('head_ascii', number)} || {pools.pick('last_ascii', tail)})"
-    return f"({pools.pick('head', number)} || {pools.pick('last', tail)})"
+        return pools.pick("head_ascii", number), pools.pick("last_ascii", tail)
+    return pools.pick("head", number), pools.pick("last", tail)
 
 
 def _once_more(usual: str, longer_form: str, d: Digits) -> str:
@@ -178,12 +192,12 @@ def _once_more(usual: str, longer_form: str, d: Digits) -> str:
 def _first(place: str, d: Digits, pools: Pools) -> str:
     """A given name; a second one follows where others of the table have the first."""
     first = f"({_given(place, d, pools)})"
-    return _once_more(first, f"{first} || '-' || ({_given(f'({place} + {d.again})', d, pools)})", d)
+    return _once_more(first, _joined(first, "'-'", _given(f"({place} + {d.again})", d, pools)), d)
 
 
 def _last(place: str, d: Digits, pools: Pools) -> str:
     last = _surname(pools, place)
-    return _once_more(last, f"{last} || '-' || {_surname(pools, f'({place} + {d.again})')}", d)
+    return _once_more(_joined(*last), _joined(*last, "'-'", *_surname(pools, f"({place} + {d.again})")), d)
 
 
 def _name(place: str, d: Digits, pools: Pools) -> str:
@@ -191,45 +205,46 @@ def _name(place: str, d: Digits, pools: Pools) -> str:
     given = f"({place} // {_surnames(pools)})"
     first, last = f"({_given(given, d, pools)})", _surname(pools, place)
     middle = f"({_given(f'({given} + {d.again})', d, pools)})"
-    return _once_more(f"{first} || ' ' || {last}", f"{first} || ' ' || {middle} || ' ' || {last}", d)
+    return _once_more(_joined(first, _SPACE, *last), _joined(first, _SPACE, middle, _SPACE, *last), d)
 
 
 def _email(d: Digits, pools: Pools) -> str:
     """``first.last.0123456789@example.org``: 40 bits make two of a name differ."""
     first = f"({_given(f'({d.number} // {_surnames(pools)})', d, pools, ascii_only=True)})"
     last = _surname(pools, d.number, ascii_only=True)
-    domain = f"list_extract(['example.org', 'example.com', 'example.net'], 1 + ({d.own} % 3)::BIGINT)"
-    return f"{first} || '.' || {last} || '.' || {_tag(d, 10)} || '@' || {domain}"
+    domain = f"list_extract(['@example.org', '@example.com', '@example.net'], 1 + ({d.own} % 3)::BIGINT)"
+    return _joined(first, "'.'", *last, "'.'", _tag(d, 10), domain)
 
 
 def _username(d: Digits, pools: Pools) -> str:
     first = f"left({_given(f'({d.number} // {_surnames(pools)})', d, pools, ascii_only=True)}, 1)"
-    return f"{first} || {_surname(pools, d.number, ascii_only=True)} || {_tag(d, 12)}"
+    return _joined(first, *_surname(pools, d.number, ascii_only=True), _tag(d, 12))
 
 
 def _tag(d: Digits, count: int) -> str:
-    return f"right(printf('%0{count}x', ({d.own} >> {63 - 4 * count})::BIGINT), {count})"
+    return f"format('{{:0{count}x}}', ({d.own} >> {63 - 4 * count}) % {16**count})"
 
 
 def _phone(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001 - one signature for all recipes
-    """The calling code is worked out once for each row: what a lambda takes is no text that is repeated."""
-    number = _digits(place, 12)
-    groups = " || ' ' || ".join(f"substr({number}, {start}, 3)" for start in (1, 4, 7, 10))
-    kept = unused_number("code", _digits(place, FREE_DIGITS))
-    made = f"CASE WHEN code <> '' THEN {kept} ELSE '+{UNASSIGNED} ' || {groups} END"
-    return f"list_transform([{calling_code(d.value)}], lambda code: {made})[1]"
+    """Where no country is certain, no beginning is found, and what is put behind it is NULL, too."""
+    first, second, third, last = (_three_digits(f"({place} // {10**power})") for power in (9, 6, 3, 0))
+    kept = f"{unused_beginning(d.value)} || {_joined(second, _SPACE, third, last)}"
+    unknown = _joined(literal(f"+{UNASSIGNED} "), first, _SPACE, second, _SPACE, third, _SPACE, last)
+    return f"coalesce({kept}, {unknown})"
 
 
 def _national_id(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
-    """One of the 10,980,000 social security numbers in the ranges named above."""
-    low = _digits(place, 6)
-    area = f"(({place} - 2000000) // 10000 + 1)"
-    unissued = f"CASE WHEN {place} < 1000000 THEN '000-' ELSE '666-' END || left({low}, 2) || '-' || right({low}, 4)"
-    no_group = (
-        f"lpad(CASE WHEN {area} >= 666 THEN {area} + 1 ELSE {area} END::VARCHAR, 3, '0') || '-00-' || "
-        f"lpad(({place} % 10000)::VARCHAR, 4, '0')"
+    """One of the social security numbers in the ranges named above: 6,098 areas with a group, of 10,000 numbers."""
+    block = f"({place} // 10000)"
+    head = (
+        f"CASE WHEN {block} < 100 THEN {block} WHEN {block} < 200 THEN 66500 + {block} WHEN {block} < 865 THEN "
+        f"({block} - 199) * 100 WHEN {block} < 1098 THEN ({block} - 198) * 100 "
+        f"ELSE 90000 + ({block} - 1098) // 50 * 100 + ({block} - 1098) % 50 END"
     )
-    return f"CASE WHEN {place} < 2000000 THEN {unissued} ELSE {no_group} END"
+    head = f"({head})"
+    area = _three_digits(f"({head} // 100)", "{0} || '-'")
+    middle = _three_digits(f"({head} % 100 * 10 + {place} // 1000 % 10)", "left({0}, 2) || '-' || right({0}, 1)")
+    return _joined(area, middle, _three_digits(place))
 
 
 def _iban(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
@@ -257,14 +272,14 @@ def _ip_address(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
 def _street(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
     surnames = _surnames(pools)
     suffix = pools.pick("street_suffix", f"({place} // {9998 * surnames})")
-    return f"(1 + {place} // {surnames} % 9998)::VARCHAR || ' ' || {_surname(pools, place)} || ' ' || {suffix}"
+    return _joined(f"(1 + {place} // {surnames} % 9998)", _SPACE, *_surname(pools, place), _SPACE, suffix)
 
 
 def _address(place: str, d: Digits, pools: Pools) -> str:
     beyond = f"({place} // {9998 * _surnames(pools) * pools.size('street_suffix')})"
     city = pools.pick("city", beyond)
     postcode = _digits(f"({beyond} // {pools.size('city')})", 5)
-    return f"{_street(place, d, pools)} || ', ' || {city} || ' ' || {postcode}"
+    return _joined(_street(place, d, pools), "', '", city, _SPACE, postcode)
 
 
 def _of_place(kind: FakeKind, postcode: str, d: Digits, pools: Pools) -> str:
@@ -276,14 +291,14 @@ def _of_place(kind: FakeKind, postcode: str, d: Digits, pools: Pools) -> str:
         "city": city,
         "region": region_of(postcode, pools),
         "country": literal(pools.home),
-        "address": f"{street} || ', ' || {city} || ' ' || {code}",
+        "address": _joined(street, "', '", city, _SPACE, code),
     }
     return told[kind]
 
 
 def _company(place: str, d: Digits, pools: Pools) -> str:  # noqa: ARG001
     suffix = pools.pick("company_suffix", f"({place} // {_surnames(pools)})")
-    return f"{_surname(pools, place)} || ' ' || {suffix}"
+    return _joined(*_surname(pools, place), _SPACE, suffix)
 
 
 def _word(pool: PoolName) -> Callable[[str, Digits, Pools], str]:

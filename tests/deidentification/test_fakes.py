@@ -19,6 +19,7 @@ from stdnum.fr import nir
 from stdnum.iso7064 import mod_11_10
 from stdnum.nl import bsn
 from stdnum.pl import pesel
+from stdnum.us import itin, ssn
 
 from synth_assets.deidentification.fakes import Digits, fake_expression, female_expression
 from synth_assets.deidentification.national_ids import PLACES
@@ -50,7 +51,9 @@ def test_social_security_numbers_were_never_issued(con: duckdb.DuckDBPyConnectio
     assert len(set(made)) > 2990
     for number in made:
         area, group, _ = re.fullmatch(r"(\d{3})-(\d{2})-(\d{4})", number).groups()  # type: ignore[union-attr]
-        assert area in ("000", "666") or (group == "00" and area < "900")
+        assert area in ("000", "666") or (group == "00" and area < "900") or (group < "50" and area >= "900")
+        assert not ssn.is_valid(number)
+        assert not itin.is_valid(number)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,10 @@ def test_social_security_numbers_were_never_issued(con: duckdb.DuckDBPyConnectio
         (2_000_000 + 664 * 10_000 + 5, "665-00-0005"),
         (2_000_000 + 665 * 10_000, "667-00-0000"),
         (10_979_999, "899-00-9999"),
+        (10_980_000, "900-00-0000"),
+        (10_980_000 + 49 * 10_000 + 9_999, "900-49-9999"),
+        (10_980_000 + 50 * 10_000, "901-00-0000"),
+        (60_979_999, "999-49-9999"),
     ],
 )
 def test_social_security_ranges_join_without_gaps(
@@ -177,6 +184,9 @@ def test_telephones_keep_their_country_and_belong_to_nobody(con: duckdb.DuckDBPy
         ("0044 (20) 7946 0018", "+44 39"),
         (" +49(0)30 123456", "+49 109"),
         ("+354 555 1234", "+354 109"),
+        ("+1.415.555.0132", "+1 0"),
+        ("+49.30.1234567", "+49 109"),
+        ("+7 (495) 123-45-67", "+7 109"),
         ("+44", "+999 "),
         ("+54 9 11 1234 5678", "+999 "),
         ("+999 123 456 789 012", "+999 "),

@@ -85,7 +85,7 @@ _ANIMALS = frozenset({
     "herd", "breed", "sire", "dam", "cow", "cattle", "calf", "calving", "lactation", "milk", "litter", "flock",
     "kennel", "livestock", "eartag", "horse", "foal", "mare", "stallion", "pig", "sow", "sheep", "ewe", "vet",
     "veterinary", "tier", "vieh", "herde", "animal", "pet", "dog", "puppy", "species", "ganado", "gado", "bovin",
-    "bovine", "troupeau",
+    "bovine", "troupeau", "tiere", "tierart", "zoo", "zwierze", "zwierzeta", "mascota", "haustier", "huisdier",
 })  # fmt: skip
 _NEVER_OF_ANIMALS: frozenset[EntityType] = frozenset({
     "person_id", "national_id", "email", "phone", "last_name", "username", "passport", "salary", "street_address",
@@ -194,7 +194,8 @@ def _called(name: str) -> str | None:
     if not nouns:
         return None
     one = any(nouns[0] + ending in KINDS for ending in ("s", "n"))
-    chosen = nouns[-1] if one else nouns[0]
+    beside = "PERSON" in kinds(nouns[-1]) and not nouns[0].endswith("s")  # `bank_pracownicy` lists those of a bank
+    chosen = nouns[-1] if one or beside else nouns[0]
     return "PERSON" if "PERSON" in kinds(chosen) else "THING"
 
 
@@ -238,14 +239,20 @@ def _by_neighbours(table: Table, index: int) -> Finding:
     if opaque and found.shares["date"] > 0.9 and not found.numeric:
         kind: EntityType = "person_date" if table.about_people else "date"
         return replace(finding, entity_type=kind, confidence=0.55, rule="dates under an unknown name")
+    broken = found.fractional and found.shares["whole"] < 0.5
+    if opaque and broken and table.points <= 0 and not any(map(_maybe_a_key, table.findings, table.profiles)):
+        note = "numbers with a fraction in a table that speaks of nobody"
+        return Finding("measure", 0.55, (note, *finding.evidence), "a table without people")
     known = sum(other.confidence >= DECIDED for other in table.findings)
     nobodys = not table.about_people and not _pointing(found)
-    if opaque and nobodys and known >= 3 and len(table.columns) <= 2 * known:
+    most = 3 if table.points <= 0 and found.distinct <= _COARSE_VALUES else 2
+    if opaque and nobodys and known >= 3 and len(table.columns) <= most * known:
         note = "the table's other columns speak of no people"
         return replace(finding, confidence=0.55, evidence=(*finding.evidence, note), rule="a table without people")
     return finding
 
 
+_COARSE_VALUES = 20  # so few are nobody's key
 BESIDE_PEOPLE = "values beside people"
 _TOKENS = 0.7
 
@@ -277,6 +284,12 @@ def _rows_are_people(table: Table) -> bool:
     return _called(table.name) != "THING" and any(owners) and all(owners)
 
 
+def _maybe_a_key(finding: Finding, found: Profile) -> bool:
+    """Whether an unknown column could be a key of persons."""
+    whole = not found.fractional or found.shares["whole"] > 0.9
+    return finding.confidence < DECIDED and found.distinct_share > 0.95 and whole
+
+
 def _pointing(found: Profile) -> bool:
     """Whether texts look like keys: nearly all differ and are digits, hashes or short codes."""
     coded = found.share("digits", "numbered", "uuid", "hash", "vin") >= _TOKENS
@@ -291,7 +304,7 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
         count = sum(kind in entities for kind in known)
         if count >= 3 and count / len(known) >= 0.35:
             return entity, f"{count} of the {len(known)} known columns are about {subject}"
-        if named & entities:
+        if subject == "health" and named & entities:
             return entity, f"the table's name speaks of {subject}"
     return None
 
@@ -301,7 +314,20 @@ THINGS_TOO: frozenset[EntityType] = QUASI | {
 }  # fmt: skip
 """What may be a thing's as well as a person's: a shop has an address, a car a weight."""
 _OF_A_PLACE = frozenset(
-    {"store", "shop", "branch", "hospital", "airport", "warehouse", "company", "supplier", "vendor"}
+    {
+        "store",
+        "shop",
+        "branch",
+        "hospital",
+        "airport",
+        "warehouse",
+        "company",
+        "supplier",
+        "vendor",
+        "merchant",
+        "merch",
+    }
+    | {"seller", "dealer", "incident", "accident", "event", "facility", "facilities", "clinic", "school"}
 )
 
 

@@ -52,7 +52,7 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
             continue
         combined = _combine(_by_name(reading, found), by_value, found)
         return replace(combined, evidence=(*combined.evidence, *contradicted))
-    plain = by_value or _plain(found)
+    plain = by_value or _had(contradicted, found) or _plain(found)
     return replace(plain, evidence=(*contradicted, *plain.evidence) if not by_value else plain.evidence)
 
 
@@ -276,6 +276,14 @@ def _text_by_values(found: Profile) -> Finding | None:
     return Finding("text", 0.6, (f"values: texts of {found.words:.0f} words on average",), rule)
 
 
+def _had(contradicted: tuple[str, ...], found: Profile) -> Finding | None:
+    """Whether somebody has a telephone, where the name says one and the values are flags."""
+    told = [line for line in contradicted if "values are flags" in line]
+    if not told or not any(f"name says {entity}," in line for line in told for entity in DIRECT):
+        return None
+    return Finding("flag", 0.55, ("values: two at most, as of whether there is one",), "values of a flag")
+
+
 NOTHING = "nothing known"
 
 
@@ -322,6 +330,8 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
         return "the numbers are too small"
     if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
         return "values are no names"
+    if entity in _NEVER_DATES and found.shares["date"] > 0.9 and not found.numeric:
+        return "values are dates"
     if entity == "person_name" and found.shares["firm"] > 0.3:
         return "values are names of firms"
     if entity == "email" and found.shares["email"] < 0.2:
@@ -334,6 +344,8 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
 
 
 _NAMES: frozenset[EntityType] = frozenset({"first_name", "last_name", "middle_name"})
+_NEVER_DATES: frozenset[EntityType] = _LETTERS_NEEDED | {"username", "city", "country", "region", "gender", "health"}
+_DAYS_LIVED = 45_000  # ages are counted in years, months, weeks or days
 _NO_DATES: frozenset[EntityType] = frozenset({"age", "person_id", "salary", "card_cvv"})
 
 
@@ -358,7 +370,7 @@ def _doubt(entity: EntityType, found: Profile) -> str | None:
 
 def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
     low, high = found.low, found.high
-    if entity == "age" and low is not None and high is not None and not -2 <= low <= high <= 9999:
+    if entity == "age" and low is not None and high is not None and not -2 <= low <= high <= _DAYS_LIVED:
         return "numbers are no ages"
     if entity in {"person_name", "first_name", "last_name"} and found.shares["digits"] > 0.5:
         return "values are numbers"
@@ -374,6 +386,9 @@ def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
         return "values are dates"
     if entity == "person_id" and found.values >= 30 and found.data_type.upper() == "BOOLEAN":
         return "values are flags"
+    few = found.values >= 50 and found.distinct <= 5 and not found.numeric
+    if entity == "person_id" and few and found.share("uuid", "numbered", "hash") < 0.5:
+        return "there are too few different values for people"
     if entity in {"region", "city", "country"} and found.numeric and found.distinct > 20 and found.fractional:
         return "values are amounts"
     return None

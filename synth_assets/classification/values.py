@@ -56,6 +56,7 @@ PATTERNS: dict[str, str] = {
     "year": r"(1[89]|20)\d{2}(\.0)?",
     "flag": r"(?i)(true|false|yes|no|y|n|t|f|0|1|0\.0|1\.0)",
     "digits": r"\d+",
+    "whole": r"-?\d+(\.0+)?",
     "number": rf"[-+(]?({_MONEY})?\s?-?(\d{{1,3}}([ .,'\x{{a0}}\x{{202f}}]\d{{3}})+|\d+)([.,]\d+)?\s?(%|{_MONEY})?\)?",
     "gender": _one_of("men", "women", "neither") + r"|(?i:trans.*|prefer not to .*)",
     "men": _one_of("men"),
@@ -101,6 +102,7 @@ _NOTHING = "'', '.', '-', '--', 'na', 'n/a', 'nan', 'null', 'none', '?', '#n/a',
 """What stands in tables for no value, in lower case."""
 _CONTAINED = (
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}|\d{3}-\d{2}-\d{4}|\(?\d{3}\)?[ -]\d{3}[ -]\d{4}"
+    r"|\b\d{1,3}(\.\d{1,3}){3}\b"
     r"|\b(Mr|Mrs|Ms|Dr|Herr|Frau|Mme|Sr|Sra)\.? \p{Lu}|\b0\d([ .]\d\d){4}\b|\+\d{2}[\d ]{8,12}\b"
 )
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UINTEGER", "DOUBLE", "FLOAT", "DECIMAL")
@@ -346,7 +348,7 @@ _OF_THINGS: dict[str, tuple[str, str]] = {
 }
 """Numbers of goods and firms that a checksum tells from persons'."""
 SUBTYPES = tuple(_SUBTYPES)
-_NUMERIC_PATTERNS = frozenset({"card", "date", "year", "five", "flag", "digits", "number", "bare"})
+_NUMERIC_PATTERNS = frozenset({"card", "date", "year", "five", "flag", "digits", "whole", "number", "bare"})
 _TRIED, _CHECKED = 12, 100  # distinct values: a first few decide whether a checksum is worth more
 
 

@@ -92,8 +92,35 @@ def test_checksum_names_the_country(con: duckdb.DuckDBPyConnection) -> None:
 
 def test_values_can_contradict_the_name(con: duckdb.DuckDBPyConnection) -> None:
     found = verdicts(con, "SELECT i % 2 AS phone, 'yes' AS email, i AS gender FROM range(100) AS r(i)")
-    assert {v.entity_type for v in found.values()}.isdisjoint({"phone", "email", "gender"})
-    assert {v.role for v in found.values()} == {"undecided"}
+    assert {name: v.entity_type for name, v in found.items()} == {"phone": "flag", "email": "flag", "gender": "measure"}
+    assert {name: v.role for name, v in found.items()} == {
+        "phone": "insensitive",  # whether there is one
+        "email": "insensitive",
+        "gender": "undecided",
+    }
+
+
+def test_a_last_visit_is_no_last_name(con: duckdb.DuckDBPyConnection) -> None:
+    found = verdicts(con, f"{PEOPLE}, DATE '2024-01-01' + i::INTEGER AS fecha_ultima FROM range(60) AS r(i)")
+    assert found["fecha_ultima"].role != "direct_identifier"
+
+
+def test_ages_may_be_days(con: duckdb.DuckDBPyConnection) -> None:
+    found = verdicts(con, "SELECT i AS patient_id, 400 * i AS age, i % 2 AS smoker FROM range(90) AS r(i)")
+    assert found["age"].entity_type == "age"
+
+
+def test_fractions_in_a_table_of_nobody_are_measures(con: duckdb.DuckDBPyConnection) -> None:
+    walls = "SELECT i + 0.5::DOUBLE AS xq1, i * 0.25::DOUBLE AS xq2 FROM range(60) AS r(i)"
+    assert {v.role for v in verdicts(con, walls).values()} == {"insensitive"}
+    keyed = "SELECT 'A' || i * 37 AS xq0, i + 0.5::DOUBLE AS xq1 FROM range(60) AS r(i)"
+    assert {v.role for v in verdicts(con, keyed).values()} == {"undecided"}
+
+
+def test_a_bank_lists_its_staff(con: duckdb.DuckDBPyConnection) -> None:
+    rows = "SELECT i AS id, 30 + i % 9 AS wiek, 'M' AS plec, 4000 + i AS pensja FROM range(90) AS r(i)"
+    for name, role in (("bank_employees", "direct_identifier"), ("orders_customer", "insensitive")):
+        assert verdicts(con, rows, name)["id"].role == role, name
 
 
 def test_a_place_is_personal_only_among_people(con: duckdb.DuckDBPyConnection) -> None:

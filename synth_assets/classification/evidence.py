@@ -52,7 +52,7 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
             continue
         combined = _combine(_by_name(reading, found), by_value, found)
         return replace(combined, evidence=(*combined.evidence, *contradicted))
-    plain = by_value or _had(contradicted, found) or _plain(found)
+    plain = by_value or _had(contradicted) or _plain(found)
     return replace(plain, evidence=(*contradicted, *plain.evidence) if not by_value else plain.evidence)
 
 
@@ -276,7 +276,7 @@ def _text_by_values(found: Profile) -> Finding | None:
     return Finding("text", 0.6, (f"values: texts of {found.words:.0f} words on average",), rule)
 
 
-def _had(contradicted: tuple[str, ...], found: Profile) -> Finding | None:
+def _had(contradicted: tuple[str, ...]) -> Finding | None:
     """Whether somebody has a telephone, where the name says one and the values are flags."""
     told = [line for line in contradicted if "values are flags" in line]
     if not told or not any(f"name says {entity}," in line for line in told for entity in DIRECT):

@@ -157,6 +157,12 @@ def _row_key(table: Table) -> list[Finding]:
     called = _called(table.name)
     if called != "PERSON" and (repeated or called == "THING"):
         return settled
+    if not keys and called != "PERSON" and (index := _repeated_key(table)) is not None:
+        note = "a key that repeats, in a table about people without another"
+        told = replace(
+            settled[index], entity_type="person_id", confidence=0.6, evidence=(note,), rule="whose row it is"
+        )
+        return [*settled[:index], told, *settled[index + 1 :]]
     for index, (name, found) in enumerate(zip(table.columns, table.profiles, strict=True)):
         finding = settled[index]
         key = " ".join(word for word in words(name) if len(word) > 1)
@@ -172,6 +178,13 @@ def _row_key(table: Table) -> list[Finding]:
                 rule="the row key of people",
             )
     return settled
+
+
+def _repeated_key(table: Table) -> int | None:
+    """The first column, where it is a bare `id` of which each value has several rows."""
+    found = table.profiles[0]
+    bare = " ".join(words(table.columns[0])) in {"id", "uuid", "guid", "key"}
+    return 0 if bare and found.distinct > 5 and found.distinct_share < 0.5 and not found.fractional else None
 
 
 _OTHERS = frozenset({
@@ -327,7 +340,7 @@ _OF_A_PLACE = frozenset(
         "merchant",
         "merch",
     }
-    | {"seller", "dealer", "incident", "accident", "event", "facility", "facilities", "clinic", "school"}
+    | {"seller", "dealer", "facility", "facilities", "clinic", "school"}
 )
 
 

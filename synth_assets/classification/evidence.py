@@ -51,6 +51,8 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
             contradicted = (*contradicted, f"name says {reading.entity_type}, but {reason}")
             continue
         combined = _combine(_by_name(reading, found), by_value, found)
+        if combined.entity_type in OTHER and found.distinct_share > 0.5 and _denied(contradicted):
+            combined = replace(combined, confidence=min(combined.confidence, 0.45))
         return replace(combined, evidence=(*combined.evidence, *contradicted))
     plain = by_value or _had(contradicted) or _plain(found)
     return replace(plain, evidence=(*contradicted, *plain.evidence) if not by_value else plain.evidence)
@@ -97,6 +99,9 @@ def _a_person(confidence: float, evidence: tuple[str, ...], found: Profile) -> F
         )
     if found.shares["date"] > 0.9 and not found.numeric:
         return Finding("date", 0.45, (*evidence, f"values: {found.shares['date']:.0%} are dates"), _FORM)
+    if found.numeric and found.values >= 50 and found.distinct <= 5 and (found.high or 0) <= 10:
+        note = f"values: {found.distinct} distinct numbers, as of how many there are"
+        return Finding("measure", 0.49, (*evidence, note), "a noun for people, values of a count")
     named = max(found.given_names, found.surnames, found.shares["titled"]) >= 0.3
     if found.values >= 20 and found.distinct <= 12 and found.distinct_share < 0.2 and not found.numeric and not named:
         note = f"values: {found.distinct} distinct of {found.values}, too few for people"
@@ -276,10 +281,15 @@ def _text_by_values(found: Profile) -> Finding | None:
     return Finding("text", 0.6, (f"values: texts of {found.words:.0f} words on average",), rule)
 
 
+def _denied(contradicted: tuple[str, ...]) -> bool:
+    """Whether a name says a direct identifier in an unusual form: a card number with stars is no number of a thing."""
+    return any(line.startswith(f"name says {entity},") for line in contradicted for entity in DIRECT)
+
+
 def _had(contradicted: tuple[str, ...]) -> Finding | None:
     """Whether somebody has a telephone, where the name says one and the values are flags."""
     told = [line for line in contradicted if "values are flags" in line]
-    if not told or not any(f"name says {entity}," in line for line in told for entity in DIRECT):
+    if not _denied(tuple(line for line in told if "person" not in line)):
         return None
     return Finding("flag", 0.55, ("values: two at most, as of whether there is one",), "values of a flag")
 

@@ -193,7 +193,7 @@ def _long(*pieces: str) -> bool:
     """Whether pieces are long enough for a word to be cut there: `st-age` and `cover-age` are no ages."""
     if not pieces[0].isascii():
         return True
-    return pieces[-1] not in {"age", "ate", "ion", "ing", "ant", "act", "art", "ist"} and sum(
+    return pieces[-1] not in {"age", "ages", "ate", "ion", "ing", "ant", "act", "art", "ist"} and sum(
         map(len, pieces)
     ) >= 3.5 * len(pieces)
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
+from importlib.resources import files
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +104,10 @@ def _phrase(text: str) -> tuple[str, ...]:
 def test_every_entity_type_has_a_role() -> None:
     assert {role_of(entity) for entity in ENTITY_TYPES} == set(ROLES) - {"undecided"}
     assert len(set(ENTITY_TYPES)) == len(ENTITY_TYPES) == 68
+
+
+def test_no_phrase_is_said_twice() -> None:
+    """Of a phrase under two types the later would win without a word."""
+    text = files("synth_assets.classification").joinpath("dictionary.yaml").read_text("utf-8")
+    said = [" ".join(phrase.split()) for phrases in yaml.safe_load(text).values() for phrase in phrases.split(",")]
+    assert [phrase for phrase, times in Counter(said).items() if times > 1 or not phrase] == []

@@ -15,6 +15,7 @@ import duckdb
 from synth_assets import __version__
 from synth_assets.accounting import Certificate, Ledger
 from synth_assets.anonymity import Anonymization, Attackers, Reading, Risk, measure_risk, read_groups_of
+from synth_assets.attackers import as_matched, doubted_columns, hidden_columns, make_world, reach_of, world_rows
 from synth_assets.deidentification import TreatedColumn
 from synth_assets.earlier import tell_company
 from synth_assets.errors import SourceError, sealed
@@ -24,6 +25,7 @@ from synth_assets.evaluation import (
     Evaluation,
     Limits,
     Verdict,
+    World,
     criteria_plot,
     evaluate,
     render_combinations,
@@ -88,6 +90,9 @@ def _certify(
     """Evaluate, keep the report, write the certificate; ``release`` is the product's name, release and digest."""
     name, release_id, digest = release
     attach_treated(platform, con, product)
+    known = [column.name for column in _judged(policy)]
+    if product.statistics is None and hidden_columns(con, known):
+        make_world(platform, con, platform.spec.source(product.source), known)
     lend_keys(platform, con, platform.spec.product(name)[0])
     facts = {
         "product": name,
@@ -154,6 +159,11 @@ def _least_margin(verdict: Verdict) -> tuple[bool, float]:
     return verdict.passed, min(gaps, default=0.0)
 
 
+def _judged(policy: list[TreatedColumn]) -> list[TreatedColumn]:
+    """The columns that are measured: no direct identifiers, unless there are no others."""
+    return [column for column in policy if column.role != "direct_identifier"] or policy
+
+
 def _measure(
     con: duckdb.DuckDBPyConnection,
     product: Product,
@@ -163,7 +173,7 @@ def _measure(
     alarms: float = FALSE_ALARM,
 ) -> tuple[Evaluation, str, str]:
     """The evaluation of a table of rows and its report; ``staged``: what stands after FROM, and the seed."""
-    judged = [column for column in policy if column.role != "direct_identifier"] or policy
+    judged = _judged(policy)
     columns = [column.name for column in judged]
     rows = f"(SELECT {', '.join(quote(column) for column in columns)} FROM {staged[0]})"
     alias = own_rows(con, judged, anew=made_anew(product))
@@ -172,9 +182,16 @@ def _measure(
     if product.anonymize is not None:
         made = Anonymization.model_validate(get_meta(con, "staged")["made"])
         reading = read_groups_of(con, made, product.anonymize, fitted_rows(columns, alias=alias))
-    real, control = (
-        reading.of_source(fitted_rows([*columns, "__unit"], control=out, alias=alias)) for out in (False, True)
-    )
+
+    def people(of: str) -> tuple[str, str]:
+        fitted, control = (fitted_rows([*columns, "__unit"], control=out, alias=of) for out in (False, True))
+        return reading.of_source(fitted), reading.of_source(control)
+
+    real, control = people(alias)
+    world = None
+    if hidden := hidden_columns(con, columns):
+        known = people(world_rows(con, columns, made_anew(product)))
+        world = World(*known, reach_of(hidden), doubted_columns(hidden))
     rows = reading.of_finished(rows)
     evaluation = evaluate(
         con,
@@ -189,6 +206,7 @@ def _measure(
         generalized=product.anonymize is not None,
         seed=staged[1],
         limits=Limits(effort=Effort(alarms=alarms)),
+        world=world,
     )
     told = _tell_risk(_measure_risk(con, product, judged, alias), None if made is None else made.attackers)
     html, document = render_report(
@@ -203,9 +221,10 @@ def _measure_risk(
     """Who could be found by quasi-identifiers: in the rows that are given, or in those that a model made alike."""
     quasi = [column.name for column in policy if column.role == "quasi_identifier"]
     if quasi and product.rows is not None:
-        return measure_risk(con, given_rows(con, product.rows, policy, alias), quasi, product.rows.rare)
+        rows = as_matched(given_rows(con, product.rows, policy, alias), policy)
+        return measure_risk(con, rows, quasi, product.rows.rare)
     if quasi and product.anonymize is not None:
-        rows = fitted_rows([*quasi, "__unit"], alias=alias)
+        rows = as_matched(fitted_rows([*quasi, "__unit"], alias=alias), [c for c in policy if c.name in quasi])
         name = product.anonymize.population
         population = None if name is None else (name, f"{POPULATION}.data")
         return measure_risk(con, rows, quasi, product.anonymize.least, population)

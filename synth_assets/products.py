@@ -115,6 +115,17 @@ def made_anew(product: Product) -> frozenset[str]:
     return DRAWN | INVENTED if product.kind in OF_ROWS else DRAWN
 
 
+def settled_columns(facts: dict[str, Any]) -> list[TreatedColumn]:
+    """All columns of a treated source, whose fakes say whom they stand for; ``facts`` are the treated table's."""
+    columns = [TreatedColumn.model_validate(column) for column in facts["policy"]]
+    fakes = {column.name: column.treatment for column in columns if isinstance(column.treatment, Fake)}
+    whose = {
+        name: fake.model_copy(update={"identity": facts["identities"].get(name, fake.identity)})
+        for name, fake in fakes.items()
+    }
+    return [column.model_copy(update={"treatment": whose.get(column.name, column.treatment)}) for column in columns]
+
+
 def own_rows(
     con: duckdb.DuckDBPyConnection,
     policy: Sequence[TreatedColumn],
@@ -133,17 +144,17 @@ def own_rows(
     if not any(column.treatment.kind in anew for column in policy):
         return "d"
     facts, kinds = get_meta(con, "d"), dict(columns_of(con, "d.data"))
-    columns = []
-    for column in (TreatedColumn.model_validate(known) for known in facts["policy"]):
-        treatment = column.treatment
-        if column.name not in names and not (isinstance(treatment, Fake) and "fake" in anew):
-            continue
-        if isinstance(treatment, Fake):
-            treatment = treatment.model_copy(update={"identity": facts["identities"][column.name]})
-        again = treatment if treatment.kind in anew else Keep()
-        unique = column.unique and column.name in names
-        own = {"treatment": again, "data_type": kinds[column.name], "unique": unique}
-        columns.append(column.model_copy(update=own))
+    columns = [
+        column.model_copy(
+            update={
+                "treatment": column.treatment if column.treatment.kind in anew else Keep(),
+                "data_type": kinds[column.name],
+                "unique": column.unique and column.name in names,
+            }
+        )
+        for column in settled_columns(facts)
+        if column.name in names or (isinstance(column.treatment, Fake) and "fake" in anew)
+    ]
     con.execute("ATTACH IF NOT EXISTS ':memory:' AS own")
     female = KNOWN_GENDER if KNOWN_GENDER in kinds else None
     rows = f"(SELECT * FROM d.data WHERE {chosen})"
@@ -395,5 +406,6 @@ __all__ = [
     "make_table",
     "own_rows",
     "population_rows",
+    "settled_columns",
     "without_rare_text",
 ]

@@ -20,6 +20,7 @@ LAYERS = [
     {"ingestion", "classification", "deidentification", "anonymity", "diffix", "synthesis", "statistics", "evaluation"},
     {"spec", "loading", "messages"},
     {
+        "attackers",
         "pipeline",
         "earlier",
         "products",

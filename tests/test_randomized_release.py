@@ -158,6 +158,13 @@ def test_the_risk_is_that_of_the_answers(staged: Platform) -> None:
         told = json.loads(staged.warehouse.read_document(f"reports/{name}/report.json"))["reidentification"]
         assert told["attackers"]["classes"] == classes
         assert told["attackers"]["marketer"] == pytest.approx(classes / told["attackers"]["units"])
+    assert _known(staged, "one/more") == ["drug", "age"]  # there is nothing else to go by
+    assert _known(staged, "two/alike") == ["town"]  # an age is seldom true
+
+
+def _known(staged: Platform, name: str) -> list[str]:
+    report = json.loads(staged.warehouse.read_document(f"reports/{name}/report.json"))
+    return list(report["evaluation"]["attacks"]["known"])
 
 
 def test_without_room_nothing_is_charged(tmp_path: Path) -> None:

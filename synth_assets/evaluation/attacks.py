@@ -11,7 +11,7 @@ other the attacker knows the quasi-identifiers, and the report says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -90,19 +90,22 @@ def attack_product(
     quasi_identifiers: Sequence[str] = (),
     sensitive: Sequence[str] = (),
     generalized: bool | None = None,
+    doubted: Collection[str] = (),
     effort: Effort | None = None,
     seed: int,
 ) -> Attacks:
     """Run every attack that applies.
 
     ``sensitive``: the secrets of inference (every column, if none is given). ``generalized``: whether the rows are
-    real ones, coarsened to hide each other; found out from the cells if left out.
+    real ones, coarsened to hide each other; found out from the cells if left out. ``doubted``: columns that attackers
+    do not rely on, unless they know no others.
     """
     effort = effort or Effort()
     coarse = tables.generalized if generalized is None else generalized
     names = [column.name for column in tables.columns]
     quasi = [k for k, name in enumerate(names) if name in set(quasi_identifiers)]
     known = quasi if coarse and quasi else list(range(len(names)))
+    known = [k for k in known if names[k] not in doubted] or known
     secrets = [k for k, name in enumerate(names) if name in set(sensitive)] or list(range(len(names)))
     reason = _obstacle(tables)
     if reason is not None:

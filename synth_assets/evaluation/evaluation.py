@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +26,22 @@ class Limits(BaseModel):
     triples: int = Field(default=50, ge=0)
     train_rows: int = Field(default=20_000, ge=1)
     effort: Effort = Effort()
+
+
+@dataclass(frozen=True)
+class World:
+    """What attackers know, where a product was made with a secret: people as they are.
+
+    Attributes:
+        real, control: as of :func:`evaluate`, without what the secret did to them.
+        reach: by column how far the product's values may lie from these (of times in seconds), as its card says.
+        doubted: columns of which a cell of the product is more often false than true: attackers do without them.
+    """
+
+    real: str
+    control: str
+    reach: Mapping[str, float] = field(default_factory=dict)
+    doubted: Collection[str] = ()
 
 
 class Evaluation(BaseModel):
@@ -60,37 +78,39 @@ def evaluate(
     generalized: bool | None = None,
     seed: int,
     limits: Limits | None = None,
+    world: World | None = None,
 ) -> Evaluation:
     """Measure a product against the rows it was made from.
 
     Args:
         con: where the three tables can be read; temporary tables named ``evaluation_*`` are made and dropped on it.
         real: what stands after FROM: the rows that were fitted. A column ``__unit`` says whose a row is.
-        control: rows of units that were held out of fitting, likewise.
-        synthetic: the product.
+        control, synthetic: rows of units that were held out of fitting, likewise; the product.
         columns: name and DuckDB type (as the source has it) of each column of the product.
         target: the column that a consumer will predict, for :mod:`~synth_assets.evaluation.utility`.
         accept: the thresholds of the verdict.
         quasi_identifiers: columns by which people are found; see :mod:`~synth_assets.evaluation.attacks`.
-        sensitive: columns that are the secrets of inference; every column, if none is given.
-        generalized: whether the product holds real rows made coarser; read off the cells if left out.
+        sensitive, generalized: as of :func:`~synth_assets.evaluation.attacks.attack_product`.
         seed: of all samples. The same tables and seed give the same evaluation.
         limits: bounds of the work.
+        world: what attackers know of the people, where that is not what ``real`` and ``control`` hold.
 
     Raises:
         DomainError: a table lacks a column.
     """
     limits = limits or Limits()
+    attack = partial(
+        attack_product,
+        quasi_identifiers=quasi_identifiers,
+        sensitive=sensitive,
+        generalized=generalized,
+        effort=limits.effort,
+        seed=seed,
+    )
+    attacks = None if world is None else _attack(con, world, synthetic, columns, attack)
     with side_by_side(con, real, control, synthetic, columns) as tables:
         quality = score_quality(tables)
-        attacks = attack_product(
-            tables,
-            quasi_identifiers=quasi_identifiers,
-            sensitive=sensitive,
-            generalized=generalized,
-            effort=limits.effort,
-            seed=seed,
-        )
+        attacks = attacks or attack(tables)
         return Evaluation(
             columns=tuple(column.name for column in tables.columns),
             rows=tables.rows,
@@ -103,6 +123,17 @@ def evaluate(
             verdict=decide(_criteria(tables, quality, attacks, accept)),
             seed=seed,
         )
+
+
+def _attack(
+    con: duckdb.DuckDBPyConnection,
+    world: World,
+    synthetic: str,
+    columns: Sequence[tuple[str, str]],
+    attack: Callable[..., Attacks],
+) -> Attacks:
+    with side_by_side(con, world.real, world.control, synthetic, columns, world.reach) as tables:
+        return attack(tables, doubted=world.doubted)
 
 
 def _criteria(tables: Tables, quality: Quality, attacks: Attacks, accept: Acceptance) -> list[Criterion]:

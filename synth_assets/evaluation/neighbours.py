@@ -105,7 +105,7 @@ def _cost(axis: _Axis, persons: Whole) -> Whole:
         if axis.column.generalized:  # a suppressed cell rules nothing out
             cost[:, axis.low == MISSING] = SCALE // 2
         return cost
-    if axis.column.generalized:
+    if axis.column.bounded:
         cost = np.maximum(axis.low - p, 0) + np.maximum(p - axis.high, 0) + (axis.high - axis.low) // 128
     else:
         cost = np.abs(p - axis.low)

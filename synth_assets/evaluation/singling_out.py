@@ -203,7 +203,7 @@ def _clause(column: Column, product: Sample, k: int, row: int, median: float | N
         return None if column.generalized else (k, "missing", 0.0, 0.0)
     if column.sets:
         return (k, "among", float(low), float(high))
-    if median is None or not column.ordered or column.generalized:
+    if median is None or not column.ordered or column.bounded:
         return (k, "between", float(low), float(high))
     return (k, "between", float(value), np.inf) if value > median else (k, "between", -np.inf, float(value))
 

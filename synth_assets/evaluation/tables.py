@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import duckdb
@@ -48,13 +48,15 @@ class Column:
     synthetic_type: str
     generalized: bool = False
     codes: bool = False
+    reach: float = 0.0
+    """How far a synthetic value may lie from that of the row it was made of (of times in seconds)."""
     sets: Mapping[int, frozenset[int]] = field(default_factory=dict, hash=False)
     """Where the product has sets of words: the codes that each of its labels allows, :data:`MISSING` among them."""
 
     @property
     def bounded(self) -> bool:
         """Whether synthetic cells stand for several values."""
-        return bool(self.sets) or (self.ordered and self.generalized)
+        return bool(self.sets) or (self.ordered and (self.generalized or self.reach > 0))
 
     @property
     def ordered(self) -> bool:
@@ -89,12 +91,18 @@ class Tables:
 
 @contextmanager
 def side_by_side(
-    con: duckdb.DuckDBPyConnection, real: str, control: str, synthetic: str, columns: Sequence[tuple[str, str]]
+    con: duckdb.DuckDBPyConnection,
+    real: str,
+    control: str,
+    synthetic: str,
+    columns: Sequence[tuple[str, str]],
+    reach: Mapping[str, float] | None = None,
 ) -> Iterator[Tables]:
     """Build the comparable table; it is dropped at the end of the block.
 
     ``real``, ``control`` and ``synthetic`` stand after FROM; ``columns`` are (name, DuckDB type of the source).
     A column ``__unit`` of ``real`` and ``control`` says which rows belong together; without it each row is a unit.
+    ``reach`` is that of columns whose synthetic values were moved.
 
     Raises:
         DomainError: no column is given, one is given twice, or a table lacks one.
@@ -104,7 +112,8 @@ def side_by_side(
     _check(columns, types)
     made: list[str] = []
     try:
-        described = tuple(_describe(con, sources, types, i, *column, made) for i, column in enumerate(columns))
+        compared = [_describe(con, sources, types, i, *column, made) for i, column in enumerate(columns)]
+        described = tuple(replace(column, reach=(reach or {}).get(column.name, 0.0)) for column in compared)
         made.append(ROWS)
         _fill(con, sources, types, described)
         counts = con.execute(f"SELECT src, count(*), count(DISTINCT u) FROM {ROWS} GROUP BY src").fetchall()
@@ -278,8 +287,9 @@ def _fill(
     for column in columns:
         if column.sets:
             _deal(con, column)
-        elif column.bounded:
+        elif column.ordered and column.generalized:
             _spread(con, column)
+            _widen(con, column)
 
 
 def _cells(src: int, column: Column, data_type: str) -> str:
@@ -292,6 +302,8 @@ def _cells(src: int, column: Column, data_type: str) -> str:
     if column.generalized and src == SYNTHETIC:
         return f"CAST(NULL AS DOUBLE) AS v{i}, l{i}.low AS lo{i}, l{i}.high AS hi{i}, l{i}.label AS t{i}"
     place = parse(f"s.s{i}", column.real_type) if data_type == "VARCHAR" else position(f"s.s{i}", data_type)
+    if column.bounded and src == SYNTHETIC:
+        return f"{place} AS v{i}, {place} - {column.reach!r} AS lo{i}, {place} + {column.reach!r} AS hi{i}"
     return f"{place} AS v{i}"
 
 
@@ -325,6 +337,14 @@ def _spread(con: duckdb.DuckDBPyConnection, column: Column) -> None:
     )
 
 
+def _widen(con: duckdb.DuckDBPyConnection, column: Column) -> None:
+    """Let a label stand for all values that may have been moved into it."""
+    i = column.index
+    if column.reach:
+        moved = f"lo{i} = lo{i} - {column.reach!r}, hi{i} = hi{i} + {column.reach!r}"
+        con.execute(f"UPDATE {ROWS} SET {moved} WHERE src = {SYNTHETIC}")
+
+
 def _deal(con: duckdb.DuckDBPyConnection, column: Column) -> None:
     """Deal the rows of a set evenly to its members, as :func:`_spread` does in an interval."""
     i = column.index
@@ -340,7 +360,7 @@ def _deal(con: duckdb.DuckDBPyConnection, column: Column) -> None:
 
 def _find_codes(con: duckdb.DuckDBPyConnection, column: Column) -> Column:
     """Mark an ordered column whose few real values repeat: it holds codes."""
-    if not column.ordered or column.generalized:
+    if not column.ordered or column.bounded:
         return column
     row = con.execute(
         f"SELECT approx_count_distinct({column.v}), count({column.v}) FROM {ROWS} WHERE src = {REAL}"

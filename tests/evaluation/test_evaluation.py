@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from synth_assets.domain import Domain
-from synth_assets.evaluation import Acceptance, Evaluation, evaluate
+from synth_assets.evaluation import Acceptance, Evaluation, World, evaluate
 from synth_assets.evaluation.quality import score_quality
 from synth_assets.evaluation.tables import side_by_side
 from synth_assets.evaluation.verdict import Criterion, Verdict, decide, judge_score, worst_of
@@ -137,6 +137,27 @@ def test_generalized_rows_pass_against_an_attacker_who_knows_quasi_identifiers()
     assert (shapes["age"] or 0) > 0.85
     # The same rows with nothing made coarser do not pass by being called generalized.
     assert failed(measure(con, "r", sensitive=SENSITIVE, generalized=True)) & risks
+
+
+def test_attackers_of_moved_values_know_the_world_and_not_what_was_made_of_it() -> None:
+    con = duckdb.connect()
+    for table in (REAL, CONTROL):
+        people(con, *table)
+    moved = "age + CASE WHEN income % 2000 < 1000 THEN 4 ELSE -4 END"
+    con.execute(f"CREATE TABLE m AS SELECT * REPLACE ({moved} AS age) FROM r")
+    con.execute(f"CREATE TABLE n AS SELECT * REPLACE ({moved} AS age) FROM c")
+    settings = {"accept": Acceptance(), "quasi_identifiers": QUASI, "seed": 1}
+    told, known = (
+        evaluate(con, "m", "n", "m", PEOPLE, world=world, **settings)  # type: ignore[arg-type]
+        for world in (None, World("r", "c", {"age": 4}, {"income"}))
+    )
+    assert told.quality == known.quality
+    assert told.attacks.known == ("age", "city", "income", "ill")
+    assert known.attacks.known == ("age", "city", "ill")
+    blind = evaluate(con, "m", "n", "m", PEOPLE, world=World("r", "c", {}, {"income"}), **settings)  # type: ignore[arg-type]
+    risks = [each.attacks.singling_out.value or 0.0 for each in (told, known, blind)]
+    assert risks[0] > risks[1] + 0.3  # who takes the moved ages for true finds everybody
+    assert risks[1] > risks[2] + 0.05  # who does not know that ages were moved finds fewer than who does
 
 
 def test_people_with_many_rows_are_attacked_once() -> None:

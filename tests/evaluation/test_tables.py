@@ -52,6 +52,17 @@ def test_numbers_of_other_types_are_compared_as_numbers_and_intervals_are_spread
     assert found == [(32, 30, 39, 1), (37, 30, 39, 1), (None, 30, 41, 2)]
 
 
+def test_a_moved_value_stands_for_all_that_may_have_been_moved_there() -> None:
+    con = duckdb.connect()
+    real = make(con, "r", {"x": "INTEGER", "y": "INTEGER"}, [(30, 30), (41, 41)])
+    product = make(con, "s", {"x": "INTEGER", "y": "VARCHAR"}, [(33, "[30, 40)"), (None, "*")])
+    columns = [("x", "INTEGER"), ("y", "INTEGER")]
+    with side_by_side(con, real, real, product, columns, {"x": 5, "y": 5}) as tables:
+        assert all(column.bounded for column in tables.columns)
+        found = con.execute(f"SELECT v0, lo0, hi0, lo1, hi1 FROM {ROWS} WHERE src = {SYNTHETIC} ORDER BY v0").fetchall()
+    assert found == [(33, 28, 38, 25, 44), (None, None, None, 25, 46)]
+
+
 def test_a_prefix_stands_for_the_texts_that_it_begins() -> None:
     con = duckdb.connect()
     real = make(con, "r", {"z": "VARCHAR"}, [("90210",), ("90211",), ("77777",), ("11111",)])

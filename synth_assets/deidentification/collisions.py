@@ -1,7 +1,8 @@
 """Of several identities whose fakes are the same, all but one are given another; in SQL, over places and numbers.
 
-The temporary table ``taken`` holds an identity's number ``n`` and its ``spot``: the place of its fake among those of
-its kind, plus :data:`SECOND` in the kind's second part. Equal places are equal fakes (see ``fakes``).
+The temporary table ``taken`` holds identities' numbers ``n`` and their ``spot``: the place of the fake among those of
+its kind, plus :data:`SECOND` in the kind's second part. Equal places are equal fakes (see ``fakes``). The rows are
+sorted once: what meets then stands side by side, and whoever has to move walks along them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ import duckdb
 SECOND = 2**62
 """Added to the places of the second part of a kind, so that one number tells both."""
 
+_FIRST_OF_EACH = "(SELECT n, spot FROM (SELECT *, lag(n) OVER () AS before FROM taken) WHERE n IS DISTINCT FROM before)"
+"""``taken`` without the further rows of an identity. A window without an order keeps that of the rows."""
 
-def they_meet(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether two identities have one spot; the spots where they do are kept in the temporary table ``met``."""
-    con.execute("CREATE OR REPLACE TEMP TABLE met AS SELECT spot FROM taken GROUP BY spot HAVING min(n) <> max(n)")
+
+def they_meet(con: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    """Keep ``rows`` (a FROM-able text with ``n`` and ``spot``) in the table ``taken``; whether two have one spot."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE taken AS SELECT n, spot FROM {rows} ORDER BY spot, n")
+    beside = "SELECT *, lag(spot) OVER () AS other, lag(n) OVER () AS before FROM taken"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE met AS SELECT DISTINCT spot FROM ({beside}) WHERE spot = other AND n <> before"
+    )
     return counted(con, "SELECT count(*) FROM met") > 0
 
 
@@ -28,7 +36,7 @@ def move_apart(con: duckdb.DuckDBPyConnection, longer: tuple[int, int], sizes: t
         sizes: how many places each part has.
 
     Returns:
-        SQL after ``SELECT n, again``; None where there are more identities than fakes.
+        SQL after ``SELECT n, part, again``; None where there are more identities than fakes.
     """
     return _ranked(con, longer) if any(longer) else _parked(con, sizes)
 
@@ -36,11 +44,10 @@ def move_apart(con: duckdb.DuckDBPyConnection, longer: tuple[int, int], sizes: t
 def _ranked(con: duckdb.DuckDBPyConnection, most: tuple[int, int]) -> str | None:
     """Let all but the first of a place have their rank; SQL after SELECT, None where a rank passes its limit."""
     ranked = (
-        "FROM (SELECT n, spot, row_number() OVER (PARTITION BY spot ORDER BY n) - 1 AS again "
-        "FROM (SELECT DISTINCT n, spot FROM taken SEMI JOIN met USING (spot))) WHERE again > 0"
+        f"FROM (SELECT n, spot >= {SECOND} AS part, row_number() OVER (PARTITION BY spot ORDER BY n) - 1 AS again "
+        f"FROM {_FIRST_OF_EACH} SEMI JOIN met USING (spot)) WHERE again > 0"
     )
-    passed = f"again > CASE WHEN spot >= {SECOND} THEN {most[1]} ELSE {most[0]} END"
-    return None if counted(con, f"SELECT count(*) {ranked} AND {passed}") else ranked
+    return None if counted(con, f"SELECT count(*) {ranked} AND again > {_by_part(most)}") else ranked
 
 
 def _parked(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> str | None:
@@ -49,51 +56,30 @@ def _parked(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> str | Non
     In the order of the places, one that finds its place taken stands right behind the one before. Those who would
     stand behind the last place begin at the first, with all others where they were.
     """
-    if _park_near(con, sizes):
-        return "FROM parked WHERE again <> place"
-    size, base = _by_part(sizes), _by_part((0, SECOND))
-    con.execute("CREATE OR REPLACE TEMP TABLE everybody AS SELECT n, min(spot) AS spot FROM taken GROUP BY n")
-    crowded = f"SELECT spot >= {SECOND} AS part FROM everybody GROUP BY part HAVING count(*) > {size}"
-    con.execute("DROP TABLE temp.taken")
+    size, first = _by_part(sizes), _by_part((0, SECOND))
+    crowded = f"SELECT spot >= {SECOND} AS part FROM {_FIRST_OF_EACH} GROUP BY part HAVING count(*) > {size}"
     if counted(con, f"SELECT count(*) FROM ({crowded})"):
         return None
-    start = "spot"
-    for _ in range(2):
-        _park(con, f"SELECT *, spot >= {SECOND} AS part, {start} AS start FROM everybody")
-        con.execute(f"CREATE OR REPLACE TEMP TABLE over AS SELECT n FROM parked WHERE again >= {size}")
-        if not counted(con, "SELECT count(*) FROM over"):
-            break
-        start = f"CASE WHEN n IN (SELECT n FROM over) THEN {base} ELSE spot END"
-    return "FROM parked WHERE again <> place"
-
-
-def _park_near(con: duckdb.DuckDBPyConnection, sizes: tuple[int, int]) -> bool:
-    """Park in the blocks of places where two met and in those behind, if no one leaves these: all others then stay."""
-    rows = counted(con, "SELECT count(*) FROM taken")
-    width = _by_part([max(64, 16 * size // rows) for size in sizes])
-    spots = f"SELECT *, spot >= {SECOND} AS part, spot % {SECOND} // {width} AS block FROM"
+    _park(con, f"(SELECT *, spot AS start FROM {_FIRST_OF_EACH})")
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE over AS SELECT DISTINCT part, block + behind AS block FROM ({spots} met), "
-        "range(2) AS r(behind)"
+        f"CREATE OR REPLACE TEMP TABLE over AS SELECT n, spot, {first} AS first FROM parked WHERE again >= {size}"
     )
-    if counted(con, "SELECT count(*) FROM over") > rows // 32:
-        return False
-    _park(con, f"SELECT DISTINCT n, spot, spot AS start, part FROM ({spots} taken) SEMI JOIN over USING (part, block)")
-    left = f"(SELECT part, again // {width} AS block, again >= {_by_part(sizes)} AS beyond FROM parked)"
-    query = f"SELECT count(*) FROM {left} LEFT JOIN over USING (part, block) WHERE beyond OR over.block IS NULL"
-    return not counted(con, query)
+    if counted(con, "SELECT count(*) FROM over"):
+        anew = f"SELECT n, spot, coalesce(first, spot) AS start FROM {_FIRST_OF_EACH} LEFT JOIN over USING (n, spot)"
+        _park(con, f"({anew} ORDER BY start, n)")
+    return "FROM parked"
 
 
 def _park(con: duckdb.DuckDBPyConnection, rows: str) -> None:
-    """Let each stand at its start or right behind the one before, in the order of starts; the parts do not meet.
+    """Let each stand at its start or right behind the one before, in the order of the rows, which is that of starts.
 
-    The rows are sorted once and then run through: windows without an order of their own keep that of the rows.
+    The table ``parked`` has those who thus stand where they were not; the parts do not meet.
     """
-    ordered = f"SELECT *, row_number() OVER () - 1 AS p FROM (SELECT * FROM ({rows}) ORDER BY start, n)"
     stands = "p + max(start - p) OVER (ROWS UNBOUNDED PRECEDING)"
+    stood = f"SELECT n, spot, {stands} AS stood FROM (SELECT *, row_number() OVER () - 1 AS p FROM {rows})"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, part, spot % {SECOND} AS place, stood % {SECOND} AS again "
-        f"FROM (SELECT *, {stands} AS stood FROM ({ordered}))"
+        f"CREATE OR REPLACE TEMP TABLE parked AS SELECT n, spot >= {SECOND} AS part, spot, stood % {SECOND} AS again "
+        f"FROM ({stood}) WHERE stood <> spot"
     )
 
 
@@ -109,5 +95,5 @@ def counted(con: duckdb.DuckDBPyConnection, query: str) -> int:
 
 def forget(con: duckdb.DuckDBPyConnection) -> None:
     """Free the temporary tables."""
-    for table in ("taken", "met", "everybody", "parked", "over"):
+    for table in ("taken", "met", "parked", "over"):
         con.execute(f"DROP TABLE IF EXISTS temp.{table}")

@@ -135,7 +135,7 @@ class _Job:
     """One run of :func:`deidentify`; ``redrawn`` maps a column's index to how many identities got another fake.
 
     Columns go by number in the inner queries: of column 3, ``c3`` is the raw value, ``n3`` the keyed number of whom its
-    fake stands for.
+    fake stands for, ``f3`` the fake.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -169,7 +169,7 @@ class _Job:
         made += self._codes()
         self.con.execute(f"CREATE OR REPLACE TABLE {self.target} ({', '.join(column for column, _ in made)})")
         cells = ", ".join(cell for _, cell in made)
-        self.con.execute(f"INSERT INTO {self.target} SELECT {cells} FROM {self._numbered}")
+        self.con.execute(f"INSERT INTO {self.target} SELECT {cells} FROM {self._with_fakes}")
 
     def _expression(self, index: int) -> str:
         column = self.columns[index]
@@ -191,9 +191,7 @@ class _Job:
             stands_for = self._stands_for(column)
             treated = rule_expression(column.treatment, f"c{index}", column.data_type, stands_for, everybody)
             return f"CAST({treated} AS {column.treatment.output_type(column.data_type)})"
-        numbers = (f"n{index}", f"c{index}::VARCHAR", "female")
-        fake = fake_expression(faked.fake.fake, self._digits(faked, *numbers), self.pools)
-        return f"CASE WHEN c{index} IS NOT NULL THEN {fake} END"
+        return f"CASE WHEN c{index} IS NOT NULL THEN f{index} END"
 
     def _looked_at(self, rule: SuppressCells, own: int) -> tuple[str, str]:
         """SQL and type of the raw value that decides whether a cell is withheld."""
@@ -271,6 +269,19 @@ class _Job:
             value=value,
             place=next((f"z{i}" for i, group in enumerate(self.places) if faked in group), None),
         )
+
+    @property
+    def _with_fakes(self) -> str:
+        """The numbered rows with a fake for each, had it a value or not.
+
+        Were that asked first, the engine would compute anew, for each fake, what fakes have in common.
+        """
+        made = "".join(
+            f", {fake_expression(f.fake.fake, self._digits(f, *numbers), self.pools)} AS f{f.index}"
+            for f in self.faked
+            if (numbers := (f"n{f.index}", f"c{f.index}::VARCHAR", "female"))
+        )
+        return f"(SELECT *{made} FROM {self._numbered})"
 
     @property
     def _numbered(self) -> str:
@@ -376,20 +387,18 @@ class _Job:
         kind, own = faked.fake.fake, quote(self.columns[faked.index].name)
         number = self._kept_number(faked)
         digits = self._digits(faked, number, own, KNOWN_GENDER if kind in GENDERED else "NULL::BOOLEAN")
+        digits = replace(digits, faked=True)
         part, place = part_expression(kind, digits), place_expression(kind, digits, self.pools)
-        self.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS n, CASE WHEN {part} THEN {SECOND} ELSE 0 END + "
-            f"{place}::BIGINT AS spot FROM {self.target} WHERE {own} IS NOT NULL"
-        )
-        if they_meet(self.con):
+        spot = f"CASE WHEN {part} THEN {SECOND} ELSE 0 END + {place}::BIGINT"
+        if they_meet(self.con, f"(SELECT {number} AS n, {spot} AS spot FROM {self.target} WHERE {own} IS NOT NULL)"):
             moved = move_apart(self.con, longer(kind, self.pools), places(kind, self.pools))
             if moved is None:
                 self._refuse(faked.index)
             digits = replace(digits, again="again::UBIGINT")
             fake = fake_expression(kind, digits, self.pools)
             updated = self.con.execute(
-                f"UPDATE {self.target} SET {own} = {fake} FROM (SELECT n, again {moved}) "
-                f"WHERE {number} = n AND {own} IS NOT NULL"
+                f"UPDATE {self.target} SET {own} = {fake} FROM (SELECT n, part, again {moved}) "
+                f"WHERE {number} = n AND {own} IS NOT NULL AND CASE WHEN part THEN {part} ELSE NOT {part} END"
             )
             self.redrawn[faked.index] = int(updated.fetchall()[0][0])
         forget(self.con)

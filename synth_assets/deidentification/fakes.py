@@ -49,6 +49,7 @@ class Digits:
         own: another one, for what this column does not share with the person's other columns.
         female: SQL of a BOOLEAN, NULL where the gender is unknown.
         value: SQL of the original value as text; only its form may be used, never its content.
+        faked: whether that value is a fake already, which is of one of the forms that fakes have.
         again: SQL of an unsigned number, NULL for most: where a fake was another's already, the place to take instead,
             or for names how many others have the name before it.
         place: SQL of the postcode of the place that several columns of the row tell of, as a number.
@@ -58,6 +59,7 @@ class Digits:
     own: str
     female: str = "NULL"
     value: str = "NULL"
+    faked: bool = False
     again: str | None = None
     place: str | None = None
 
@@ -93,6 +95,8 @@ def part_expression(kind: FakeKind, digits: Digits) -> str:
     if kind in GENDERED:
         return f"coalesce({digits.female}, {digits.number} >= {2**63}::UBIGINT)"
     if kind == "phone":
+        if digits.faked:
+            return f"NOT starts_with({digits.value}, '+{UNASSIGNED}')"
         return f"({unused_beginning(digits.value)} IS NOT NULL)"
     return f"coalesce(contains({digits.value}, ':'), false)" if kind == "ip_address" else "false"
 

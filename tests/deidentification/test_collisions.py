@@ -13,7 +13,7 @@ Con = duckdb.DuckDBPyConnection
 def take(con: Con, rows: int, sizes: tuple[int, int], also: str = "") -> None:
     """So many identities at keyed places of two parts; each of the first hundred has two rows."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE taken AS SELECT hash(i)::UBIGINT AS n, CASE WHEN i % 3 = 0 THEN "
+        "CREATE OR REPLACE TEMP TABLE spots AS SELECT hash(i)::UBIGINT AS n, CASE WHEN i % 3 = 0 THEN "
         f"{SECOND} + (hash(i, 1) % {sizes[1]})::BIGINT ELSE (hash(i, 2) % {sizes[0]})::BIGINT END AS spot "
         f"FROM (SELECT i FROM range({rows}) AS r(i) UNION ALL SELECT i FROM range(100) AS r(i)) {also}"
     )
@@ -23,7 +23,8 @@ def places(con: Con, moved: str) -> list[tuple[int, int, int]]:
     """(part, place before, place after) of each identity."""
     query = (
         f"SELECT t.spot // {SECOND}, t.spot % {SECOND}, coalesce(m.again, t.spot % {SECOND}) FROM "
-        f"(SELECT DISTINCT n, spot FROM taken_before) AS t LEFT JOIN (SELECT n, again {moved}) AS m USING (n)"
+        f"(SELECT DISTINCT n, spot, spot >= {SECOND} AS part FROM spots) AS t "
+        f"LEFT JOIN (SELECT n, part, again {moved}) AS m USING (n, part)"
     )
     return con.execute(query).fetchall()
 
@@ -39,8 +40,7 @@ def places(con: Con, moved: str) -> list[tuple[int, int, int]]:
 )
 def test_everybody_gets_a_place_of_their_own(con: Con, rows: int, sizes: tuple[int, int], moving: float) -> None:
     take(con, rows, sizes)
-    con.execute("CREATE OR REPLACE TEMP TABLE taken_before AS FROM taken")
-    if not they_meet(con):
+    if not they_meet(con, "spots"):
         assert moving == 0
         return
     moved = move_apart(con, (0, 0), sizes)
@@ -52,25 +52,35 @@ def test_everybody_gets_a_place_of_their_own(con: Con, rows: int, sizes: tuple[i
     forget(con)
 
 
+def test_an_identity_in_both_parts_moves_in_one(con: Con) -> None:
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE spots AS FROM (VALUES (9, 5), (9, {SECOND} + 5), (2, 5), (2, 5), (1, 6)) AS t(n, spot)"
+    )
+    assert they_meet(con, "spots")
+    moved = move_apart(con, (0, 0), (9, 9))
+    assert con.execute(f"SELECT n, part, again {moved} ORDER BY n").fetchall() == [(1, False, 7), (9, False, 6)]
+    forget(con)
+
+
 def test_one_more_than_there_are_places_is_refused(con: Con) -> None:
     take(con, 300, (200, 99))  # a hundred of every third
-    assert they_meet(con)
+    assert they_meet(con, "spots")
     assert move_apart(con, (0, 0), (200, 99)) is None
     forget(con)
 
 
 def test_two_rows_of_one_identity_do_not_meet(con: Con) -> None:
     take(con, 0, (10**9, 10**9))
-    con.execute("INSERT INTO taken FROM taken")
-    assert not they_meet(con)
+    con.execute("INSERT INTO spots FROM spots")
+    assert not they_meet(con, "spots")
     forget(con)
 
 
 def test_names_get_ranks(con: Con) -> None:
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE taken AS SELECT i::UBIGINT AS n, (i % 5)::BIGINT AS spot FROM range(20) AS r(i)"
+        "CREATE OR REPLACE TEMP TABLE spots AS SELECT i::UBIGINT AS n, (i % 5)::BIGINT AS spot FROM range(20) AS r(i)"
     )
-    assert they_meet(con)
+    assert they_meet(con, "spots")
     moved = move_apart(con, (3, 3), (5, 5))
     ranks = con.execute(f"SELECT n % 5, again {moved} ORDER BY ALL").fetchall()
     assert ranks == [(spot, again) for spot in range(5) for again in (1, 2, 3)]

@@ -54,7 +54,8 @@ def test_everybody_gets_a_place_of_their_own(con: Con, rows: int, sizes: tuple[i
 
 def test_an_identity_in_both_parts_moves_in_one(con: Con) -> None:
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE spots AS FROM (VALUES (9, 5), (9, {SECOND} + 5), (2, 5), (2, 5), (1, 6)) AS t(n, spot)"
+        "CREATE OR REPLACE TEMP TABLE spots AS "
+        f"FROM (VALUES (9, 5), (9, {SECOND} + 5), (2, 5), (2, 5), (1, 6)) AS t(n, spot)"
     )
     assert they_meet(con, "spots")
     moved = move_apart(con, (0, 0), (9, 9))

@@ -54,7 +54,7 @@ def install_keys(con: duckdb.DuckDBPyConnection, secret: bytes, purposes: Sequen
     8 bytes as an unsigned number. ``keyed_term`` is for millions of terms of a sum that is hashed again: 64 bits of
     the inner hash alone, at half the price. HMAC's outer hash only keeps a known digest from being extended, and of
     these none is known. ``keyed_number`` is for millions of fakes: 64 bits of one SHA-256 over the 32 bytes of the key
-    and the text, at a third of the price. What is cut to a quarter cannot be extended either (Coron et al., "Merkle-
+    and the text, at a third of the price; a ``label`` that begins the text costs nothing. What is cut to a quarter cannot be extended either (Coron et al., "Merkle-
     Damgard Revisited", CRYPTO 2005). The keys live in session variables: they never stand in the text of a query.
     """
     for purpose in purposes:
@@ -69,10 +69,12 @@ def install_keys(con: duckdb.DuckDBPyConnection, secret: bytes, purposes: Sequen
         "keyed_hash": "unhex(keyed_hex(purpose, v))",
         "keyed_int": "('0x' || left(keyed_hex(purpose, v), 16))::UBIGINT",
         "keyed_term": f"('0x' || left({inner}, 16))::UBIGINT",
-        "keyed_number": "('0x' || left(sha256(getvariable('key_' || purpose) || encode(v)), 16))::UBIGINT",
     }
     for name, body in macros.items():
         con.execute(f"CREATE OR REPLACE TEMP MACRO {name}(purpose, v) AS {body}")
+    short = "sha256(getvariable('key_' || purpose) || encode(label) || encode(v))"
+    number = f"('0x' || left({short}, 16))::UBIGINT"
+    con.execute(f"CREATE OR REPLACE TEMP MACRO keyed_number(purpose, v, label := '') AS {number}")
 
 
 def load_secret(root: Path, given: str | None = None) -> tuple[bytes, bool]:

@@ -83,6 +83,16 @@ def test_keyed_hash_of_null_is_null() -> None:
         assert con.execute(f"SELECT {asked}").fetchone() == (None,) * 5
 
 
+def test_a_label_begins_what_is_hashed() -> None:
+    with duckdb.connect() as con:
+        install_keys(con, SECRET)
+        query = (
+            "SELECT keyed_number('fake', 'u:7'), keyed_number('fake', '7', label := 'u:'), keyed_number('fake', '7')"
+        )
+        whole, labelled, alone = con.execute(query).fetchall()[0]
+        assert whole == labelled != alone
+
+
 def test_purposes_have_keys_of_their_own() -> None:
     assert len({derive_key(SECRET, purpose) for purpose in PURPOSES}) == len(PURPOSES)
 

@@ -291,15 +291,15 @@ class _Job:
         hash of the unit serves all fakes that stand for it; only a row without a unit needs another. Shifts
         have one of their own, as the first can be worked out from a person's fakes.
         """
-        by_value = {f.index: f"keyed_number('fake', 'v:' || c{f.index}::VARCHAR)" for f in self.faked}
-        unit = ", keyed_number('fake', 'u:' || u::VARCHAR) AS hu" if any(f.by_unit for f in self.faked) else ""
+        by_value = {f.index: f"keyed_number('fake', c{f.index}::VARCHAR, label := 'v:')" for f in self.faked}
+        unit = ", keyed_number('fake', u::VARCHAR, label := 'u:') AS hu" if any(f.by_unit for f in self.faked) else ""
         numbers = "".join(
             f", {f'coalesce(hu, {by_value[f.index]})' if f.by_unit else by_value[f.index]} AS n{f.index}"
             for f in self.faked
         )
-        shift = ", keyed_number('fake', 's:' || u::VARCHAR) AS hs" if self._shifts else ""
+        shift = ", keyed_number('fake', u::VARCHAR, label := 's:') AS hs" if self._shifts else ""
         if self.answers is not None and any(isinstance(column.treatment, FakeText) for column in self.columns):
-            unit += ", keyed_number('fake', 'u:' || u::VARCHAR) AS ht"
+            unit += ", keyed_number('fake', u::VARCHAR, label := 'u:') AS ht"
         numbered = f"(SELECT *{numbers} FROM (SELECT *{unit}{shift} FROM {self._with_texts(self._rows)}))"
         if not self.places:
             return numbered

@@ -333,7 +333,6 @@ _MALE = "m male männlich mann homme masculin masculino maschile mężczyzna hom
 
 def female_expression(column: str) -> str:
     """SQL: true for words that mean female, false for male, NULL for all else; ``column`` is SQL of a text."""
-    word = f"lower(trim({column}))"
-    female = ", ".join(literal(name) for name in _FEMALE.split())
-    male = ", ".join(literal(name) for name in _MALE.split())
-    return f"CASE WHEN {word} IN ({female}) THEN true WHEN {word} IN ({male}) THEN false END"
+    words = ", ".join(map(literal, [*_FEMALE.split(), *_MALE.split()]))
+    female = ", ".join([*("true" for _ in _FEMALE.split()), *("false" for _ in _MALE.split())])
+    return f"list_extract([{female}], list_position([{words}], lower(trim({column}))))"

@@ -54,8 +54,10 @@ def install_keys(con: duckdb.DuckDBPyConnection, secret: bytes, purposes: Sequen
     8 bytes as an unsigned number. ``keyed_term`` is for millions of terms of a sum that is hashed again: 64 bits of
     the inner hash alone, at half the price. HMAC's outer hash only keeps a known digest from being extended, and of
     these none is known. ``keyed_number`` is for millions of fakes: 64 bits of one SHA-256 over the 32 bytes of the key
-    and the text, at a third of the price; a ``label`` that begins the text costs nothing. What is cut to a quarter cannot be extended either (Coron et al., "Merkle-
-    Damgard Revisited", CRYPTO 2005). The keys live in session variables: they never stand in the text of a query.
+    and the text, at a third of the price. What is cut to a quarter cannot be extended either (Coron et al., "Merkle-
+    Damgard Revisited", CRYPTO 2005), and a keyed hash that is cut is as good a random function as its compression is
+    (Bellare, Bernstein and Tessaro, "Hash-Function Based PRFs", EUROCRYPT 2016). Its ``label`` is put before the text,
+    once for all rows. The keys live in session variables: they never stand in the text of a query.
     """
     for purpose in purposes:
         key = derive_key(secret, purpose)

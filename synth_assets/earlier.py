@@ -11,14 +11,14 @@ from typing import Any
 
 import duckdb
 
-from synth_assets.anonymity import Earlier, exposed, smallest
+from synth_assets.anonymity import Anonymize, Earlier, Promise, count_torn, exposed, has_order, smallest
 from synth_assets.errors import PublicationRefused, SourceError
 from synth_assets.pipeline import Platform, fingerprint
 from synth_assets.spec import Consumer, Product, Source
-from synth_assets.storage import get_meta
+from synth_assets.storage import columns_of, get_meta
 
-MEMBERS = "members"
-"""The table of a stored release that says who is in which class."""
+MEMBERS, TOLD = "members", "told"
+"""The tables of a stored release that say who is in which class, and what they tell of sensitive values."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +30,59 @@ class Company:
             that came before or after.
         unknown: releases that nobody can check, as their stored table is gone or older than such records.
         k: the smallest of theirs and the new one's.
+        promises: of those in ``same`` that promised something of sensitive values, by asset.
     """
 
     same: dict[str, str]
     others: dict[str, str]
     unknown: int
     k: int
+    promises: dict[str, Promise]
 
     @property
     def earlier(self) -> Earlier | None:
         """What the new table must be made beside."""
-        return Earlier(tuple(self.same.values()), self.k) if self.same else None
+        places = {asset: place for place, asset in enumerate(self.same)}
+        promises = {places[asset]: promise for asset, promise in self.promises.items()}
+        return Earlier(tuple(self.same.values()), self.k, promises) if self.same else None
 
-    def measure(self, con: duckdb.DuckDBPyConnection, members: str, source: Source) -> dict[str, Any]:
-        """What the report tells; ``members`` is the new table's relation. Counts only."""
-        least = smallest(con, [*self.same.values(), members]) if self.same else None
+    def beside(self, con: duckdb.DuckDBPyConnection, alias: str, facts: dict[str, Any]) -> tuple[int, int]:
+        """The units of the smallest combination of groups with those of the table at ``alias``, and the combinations
+        that tell more of sensitive values than was promised."""
+        if (earlier := self.earlier) is None:
+            return 0, 0
+        everybody = [*earlier.members, f"{alias}.{MEMBERS}"]
+        own = _promise(con, alias, facts)
+        promises = {**earlier.promises, **({} if own is None else {len(earlier.members): own})}
+        return smallest(con, everybody), count_torn(con, everybody, promises)
+
+    def measure(
+        self, con: duckdb.DuckDBPyConnection, alias: str, facts: dict[str, Any], source: Source
+    ) -> dict[str, Any]:
+        """What the report tells of the new table at ``alias``. Counts only."""
+        members = f"{alias}.{MEMBERS}"
+        least, torn = self.beside(con, alias, facts) if self.same else (None, None)
         told = {}
         for asset, old in self.others.items() if source.unit is not None else ():
             alone, came, left = exposed(con, members, old, self.k)
             told[asset] = {"alone": alone, "came": came, "left": left}
-        return {"same": len(self.same), "least": least, "others": told, "unknown": self.unknown, "k": self.k}
+        found = {"same": len(self.same), "least": least, "others": told, "unknown": self.unknown, "k": self.k}
+        return {**found, "torn": torn, "promises": len(self.promises) + ("promise" in facts)}
+
+
+def note_promise(product: Product) -> dict[str, Any]:
+    """What to note of a table beside its :data:`TOLD`, where it promises anything of sensitive values."""
+    asked = product.anonymize
+    return {"promise": asked.model_dump(mode="json")} if asked is not None and asked.diverse else {}
+
+
+def _promise(con: duckdb.DuckDBPyConnection, alias: str, facts: dict[str, Any]) -> Promise | None:
+    """What the stored table at ``alias`` promised of sensitive values."""
+    if "promise" not in facts:
+        return None
+    told = f"{alias}.{TOLD}"
+    ordered = tuple(has_order(kind) for name, kind in columns_of(con, told) if name.startswith("v"))
+    return Promise(told, Anonymize.model_validate(facts["promise"]), ordered)
 
 
 def identify_rows(source: Source, facts: dict[str, Any]) -> str:
@@ -74,6 +107,7 @@ def find_company(
     """
     same: dict[str, str] = {}
     others: dict[str, str] = {}
+    promises: dict[str, Promise] = {}
     unknown, k = 0, (product.anonymize.k if product.anonymize else None) or 2
     seen = {release[0]}
     newest: set[str] = set()
@@ -95,12 +129,14 @@ def find_company(
         elif facts["made"]["k"] is not None and facts["rows"] == release[1]:
             same[f"{name} of {charge.at}"] = f"{alias}.{MEMBERS}"
             k = min(k, facts["made"]["k"])
+            if (promise := _promise(con, alias, facts)) is not None:
+                promises[f"{name} of {charge.at}"] = promise
         elif facts["made"]["k"] is not None and name not in newest:
             newest.add(name)
             others[f"{name} of {charge.at}"] = f"{alias}.{MEMBERS}"
         else:
             con.execute(f"DETACH {alias}")
-    return Company(same, others, unknown, k)
+    return Company(same, others, unknown, k, promises)
 
 
 def _is_staged(platform: Platform, name: str, release_id: str) -> bool:
@@ -135,12 +171,13 @@ def require_company(
     company = find_company(platform, con, consumer, product, (facts["release_id"], facts["rows"]), published=True)
     if not company.same:
         return
-    least = smallest(con, [*company.same.values(), f"staged.{MEMBERS}"])
-    if least < company.k:
+    least, torn = company.beside(con, "staged", facts)
+    if least < company.k or torn:
         raise PublicationRefused(
             f"published/{consumer.name}/{product.name}: beside the {len(company.same)} k-anonymous tables of the same "
-            f"rows that were published before, some units would be known to be among {least}, not {company.k}; change "
-            "what the product asks for, and a new table is made beside them"
+            f"rows that were published before, some units would be known to be among {least} where {company.k} were "
+            f"promised, and {torn} combinations of groups would tell too much of sensitive values; change what the "
+            "product asks for, and a new table is made beside them"
         )
 
 
@@ -149,6 +186,8 @@ def tell_company(beside: dict[str, Any]) -> str:
     told = [f"{beside['same']} of the same rows"]
     if beside["same"]:
         told[0] += f": each unit is among at least {beside['least']} in all of them together"
+        if beside.get("promises"):
+            told[0] += f", and {beside['torn'] or 'no'} combinations tell too much of sensitive values"
     for asset, seen in beside["others"].items():
         told.append(
             f"beside {asset}, of other rows, {seen['alone']} units are among fewer than {beside['k']}, {seen['came']} "
@@ -159,4 +198,4 @@ def tell_company(beside: dict[str, Any]) -> str:
     return "; ".join(told)
 
 
-__all__ = ["MEMBERS", "Company", "find_company", "identify_rows", "require_company", "tell_company"]
+__all__ = ["MEMBERS", "Company", "find_company", "identify_rows", "note_promise", "require_company", "tell_company"]

@@ -52,7 +52,7 @@ def make_table(
 
     ``con`` has the consumer's keys for fakes, pseudonyms and randomized answers, which have been charged for.
     ``salt`` is what the noise of ``diffix`` sticks to. A k-anonymous table is made beside ``earlier`` ones, and
-    ``out.members`` says who is in which of its classes.
+    ``out.members`` says who is in which of its classes, ``out.told`` what they tell of sensitive values.
     """
     if product.synthesizer is not None:
         return _synthesize(con, source, product, policy, salt)
@@ -311,7 +311,7 @@ def _anonymize(
     fitted = fitted_rows([*(column.name for column in policy), "__unit"], alias=alias)
     rows = _withhold(con, fitted, columns, product.anonymize.least)
     people = None if product.anonymize.population is None else population_rows(con, policy)
-    result = anonymize(con, rows, columns, product.anonymize, "out.data", people, earlier, "out.members")
+    result = anonymize(con, rows, columns, product.anonymize, "out.data", people, earlier, "out.members", "out.told")
     return result.model_dump(mode="json")
 
 

@@ -16,7 +16,7 @@ from synth_assets import __version__
 from synth_assets.accounting import Event
 from synth_assets.anonymity import nothing_to_generalize
 from synth_assets.deidentification import Randomize, TreatedColumn, answer_identity, response
-from synth_assets.earlier import MEMBERS, find_company, identify_rows
+from synth_assets.earlier import find_company, identify_rows, note_promise
 from synth_assets.errors import BudgetExceeded, PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
 from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
@@ -361,7 +361,8 @@ def _make_beside(
         company = find_company(platform, con, consumer, product, (release_id, rows))
         beside = company.earlier if product.anonymize is not None and product.anonymize.k else None
         made = make_table(con, source, product, policy, b"", beside)
-        facts = {"rows": rows, "beside": company.measure(con, f"out.{MEMBERS}", source), "made": made}
+        facts = {"rows": rows, "made": made, **note_promise(product)}
+        facts["beside"] = company.measure(con, "out", facts, source)
         digest = table_digest(con, "out.data")
         charge_id = _charge(platform, consumer, product, policy, release_id)
         put_meta(con, {"release_id": release_id, "charge_id": charge_id, "digest": digest, **facts})

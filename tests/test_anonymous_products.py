@@ -49,14 +49,18 @@ TOWN = """
 """
 
 
-def prepare(folder: Path, consumers: str) -> Platform:
-    """Everything up to the treated rows; ``town`` lists eight of each sex in each town, and twenty in the north."""
+def prepare(folder: Path, consumers: str, pay: str = "") -> Platform:
+    """Everything up to the treated rows; ``town`` lists eight of each sex in each town, and twenty in the north.
+
+    ``pay`` is what is done to that column.
+    """
     write_people(folder, 400)
     towns = ["North" if i > 48 else ("South", "East", "West")[i % 3] for i in range(90)]
     lines = [f"{i},{'Female' if i % 2 else 'Male'},{town}" for i, town in enumerate(towns)]
     (folder / "town.csv").write_text("n,sex,town\n" + "\n".join(lines) + "\n", "utf-8")
     path = write_spec(folder, consumers)
-    path.write_text(path.read_text().replace("consumers:", f"{TOWN}consumers:", 1))
+    text = path.read_text().replace("consumers:", f"{TOWN}consumers:", 1)
+    path.write_text(text.replace("bins: 20}", f"bins: 20, treatment: {pay}}}") if pay else text)
     spec = load_spec(path, {})
     warehouse = Warehouse(spec.root, bytes(range(32)))  # a key of its own would draw another control sample each time
     made = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
@@ -163,11 +167,12 @@ def test_what_is_impossible_writes_and_notes_nothing(tmp_path: Path) -> None:
     assert platform.ledger.heuristic_tables("people") == 0
 
 
+HALF = "{generalize: {edges: [46000]}}"
 BESIDE = f"""\
 consumers:
   - name: team
     products:
-      - {{name: towns, source: people, columns: [town, age], anonymize: {{k: 5}}, {ACCEPT}}}
+      - {{name: towns, source: people, columns: [town, age, pay], anonymize: {{k: 5, l: 2}}, {ACCEPT}}}
       - {{name: sexes, source: people, columns: [sex, age], anonymize: {{k: 5}}, {ACCEPT}}}
   - name: others
     products:
@@ -189,7 +194,7 @@ def given(platform: Platform, name: str) -> None:
 
 
 def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path) -> None:
-    platform = prepare(tmp_path, BESIDE)
+    platform = prepare(tmp_path, BESIDE, HALF)
     free = staged(platform, "others/sexes")
     staged(platform, "team/towns")
     beside = staged(platform, "team/sexes")
@@ -201,19 +206,20 @@ def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path) -> 
     publish(platform, "team/sexes")
     told = report(platform, "team/sexes")["facts"]["earlier tables"]
     assert told.startswith("1 of the same rows: each unit is among at least")
+    assert told.endswith("in all of them together, and no combinations tell too much of sensitive values")
 
 
 def test_consumers_who_share_a_key_are_one(tmp_path: Path) -> None:
     together = BESIDE
     for name in ("team", "others"):
         together = together.replace(f"name: {name}\n", f"name: {name}\n    key: both\n")
-    platform = prepare(tmp_path, together)
+    platform = prepare(tmp_path, together, HALF)
     staged(platform, "team/towns")
     assert staged(platform, "others/sexes")["beside"]["same"] == 1
 
 
 def test_a_table_that_others_overtook_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    platform = prepare(tmp_path, BESIDE)
+    platform = prepare(tmp_path, BESIDE, HALF)
     consumer, product = platform.spec.product("team/sexes")
     with monkeypatch.context() as blind:  # as if it had been staged before the other one was there
         blind.setattr(platform.ledger, "charges", lambda source: [])
@@ -222,12 +228,12 @@ def test_a_table_that_others_overtook_is_not_published(tmp_path: Path, monkeypat
     (platform.warehouse.restricted / "staged/team/sexes/current.sealed").rename(tmp_path / "aside")
     given(platform, "team/towns")
     (tmp_path / "aside").rename(platform.warehouse.restricted / "staged/team/sexes/current.sealed")
-    with pytest.raises(PublicationRefused, match=r"some units would be known to be among [1-4], not 5"):
+    with pytest.raises(PublicationRefused, match=r"among 6 where 5 were promised, and [1-9]\d* comb"):
         publish_product(platform, consumer, product)
 
 
 def test_another_snapshot_is_told_beside_the_one_before(tmp_path: Path) -> None:
-    platform = prepare(tmp_path, BESIDE)
+    platform = prepare(tmp_path, BESIDE, HALF)
     given(platform, "team/towns")
     lines = (tmp_path / "people.csv").read_text().splitlines()
     (tmp_path / "people.csv").write_text(

@@ -5,6 +5,7 @@ a differentially private method.
 """
 
 from synth_assets.anonymity.anonymization import anonymize
+from synth_assets.anonymity.hierarchies import has_order
 from synth_assets.anonymity.model import (
     Anonymization,
     Anonymize,
@@ -14,8 +15,9 @@ from synth_assets.anonymity.model import (
 )
 from synth_assets.anonymity.rare import common_cells, like_withheld, nothing_to_generalize, withhold_rare
 from synth_assets.anonymity.reading import Reading, read_groups_of
+from synth_assets.anonymity.recount import count_torn
 from synth_assets.anonymity.risk import Attackers, Risk, measure_risk
-from synth_assets.anonymity.together import Earlier, exposed, smallest
+from synth_assets.anonymity.together import Earlier, Promise, exposed, smallest
 
 __all__ = [
     "Anonymization",
@@ -25,11 +27,14 @@ __all__ = [
     "Earlier",
     "Generalization",
     "Hierarchy",
+    "Promise",
     "Reading",
     "Risk",
     "anonymize",
     "common_cells",
+    "count_torn",
     "exposed",
+    "has_order",
     "like_withheld",
     "measure_risk",
     "nothing_to_generalize",

@@ -19,13 +19,16 @@ from synth_assets.anonymity.counting import (
     FINE,
     GROUPS,
     KEPT,
+    MEMBERS,
     PREFIX,
     ROWS,
+    TOLD,
     Table,
     clean,
     count_groups,
     count_queries,
     count_ties,
+    demand_of,
     read_table,
     write_labels,
 )
@@ -36,9 +39,9 @@ from synth_assets.anonymity.lattice import Search
 from synth_assets.anonymity.losses import AverageClassSize, Discernibility, Entropy, Loss, Queries
 from synth_assets.anonymity.model import Anonymization, Anonymize, AnonymizedColumn, Generalization
 from synth_assets.anonymity.mondrian import Axis, Boxes, cut, describe
-from synth_assets.anonymity.recount import Reached, Recount
+from synth_assets.anonymity.recount import Reached, Recount, count_torn
 from synth_assets.anonymity.risk import attackers_on
-from synth_assets.anonymity.together import Earlier, Ties, smallest
+from synth_assets.anonymity.together import Earlier, Promise, Ties, smallest
 from synth_assets.errors import AnonymityUnreachable, SpecError
 from synth_assets.storage import quote
 
@@ -54,6 +57,7 @@ def anonymize(
     population_sql: str | None = None,
     earlier: Earlier | None = None,
     members: str | None = None,
+    told: str | None = None,
 ) -> Anonymization:
     """Write a k-anonymous (and l-diverse) version of a query's rows to the new table ``target``.
 
@@ -71,7 +75,10 @@ def anonymize(
         population_sql: a query of the population that ``k_map`` and ``delta_presence`` refer to, with its
             quasi-identifiers and ``__unit``.
         earlier: tables of the same rows that the reader has already, beside which each unit keeps its company.
-        members: the name, as SQL, of a new table (unit, class) of who is where in ``target``: restricted.
+        members: the name, as SQL, of a new table (unit, class) of who is where in ``target``, NULL for rows that were
+            left out: restricted.
+        told: likewise of a :class:`~synth_assets.anonymity.together.Promise`, beside ``members``, where the model looks
+            at sensitive values.
 
     Raises:
         AnonymityUnreachable: no choice of levels satisfies the model; says how far each part of it can be taken.
@@ -90,10 +97,13 @@ def anonymize(
         ordered = [place for place in table.sensitive if table.is_ordered(place)]
         recount = Recount(con, table.quasi, table.sensitive, ordered, ROWS)
         recount.keep(FINE, KEPT, params, CROWD if table.crowded else None, earlier)
+        noted = members is not None or earlier is not None
+        own = _note_members(recount, params, members, told) if noted else None
         con.execute(f"DROP TABLE {FINE}")
         reached = recount.measure(KEPT, params, CROWD if table.crowded else None)
         _verify(reached, plan, params)
-        _write_members(con, table, members, earlier)
+        if earlier is not None:
+            _check_company(con, earlier, members or MEMBERS, own)
         _write(con, table, target)
         return _describe(table, plan, reached, params)
     finally:
@@ -152,11 +162,8 @@ def _plan(con: duckdb.DuckDBPyConnection, table: Table, params: Anonymize, earli
     """Count the groups of equal rows once, and choose."""
     base = count_groups(con, table, params)
     most = 0 if params.method == "mondrian" else int(params.suppression_limit * int(base.rows.sum()) + 1e-9)
-    recursive = None if params.recursive is None else (params.recursive.c, params.recursive.l)
-    demand = Demand(
-        params.k or 1, params.l, most, params.entropy_l, recursive, params.t, params.k_map, params.delta_presence
-    )
-    ties = None if earlier is None else count_ties(con, table, earlier)
+    demand = demand_of(params, most)
+    ties = None if earlier is None else count_ties(con, table, earlier, params)
     if params.method == "mondrian":
         return _plan_boxes(table, params, base, demand, (earlier, ties))
     steps = list(table.steps.values())
@@ -213,7 +220,8 @@ def _refusal(coarsest: Classes, demand: Demand, params: Anonymize, earlier: Earl
     return (
         f"anonymize: {params.wished} can be reached, but not beside {count} earlier table{'s' if count > 1 else ''} of "
         "the same rows that this consumer has: whoever has all of them would know of some units that they are among "
-        f"fewer than {earlier.k}; let the product ask for what an earlier one asked for, or give it to another consumer"
+        f"fewer than {earlier.k}, or too much of their sensitive values; let the product ask for what an earlier one "
+        "asked for, or give it to another consumer"
     )
 
 
@@ -312,20 +320,28 @@ def _verify(reached: Reached, plan: _Plan, params: Anonymize) -> None:
         )
 
 
-def _write_members(con: duckdb.DuckDBPyConnection, table: Table, members: str | None, earlier: Earlier | None) -> None:
-    """Note who is where, and count again that nobody stands apart from the company of earlier tables."""
-    keys = ", ".join(f"c{place}" for place in table.quasi)
-    number = f"hash({keys})" if keys else "0::UBIGINT"
-    who = f"SELECT DISTINCT unit, {number} AS class FROM {KEPT} WHERE unit IS NOT NULL"
-    if members is not None:
-        con.execute(f"CREATE TABLE {members} AS {who}")
-    if earlier is None:
-        return
-    least = smallest(con, [*earlier.members, f"({who})" if members is None else members])
-    if least < earlier.k:
+def _note_members(recount: Recount, params: Anonymize, members: str | None, told: str | None) -> Promise | None:
+    """Note who is where, NULL being nowhere, and what the table tells of sensitive values, if it promises anything."""
+    con, shown = recount.con, recount.shown(KEPT)
+    kind = "TEMP TABLE" if members is None else "TABLE"
+    who = f"SELECT DISTINCT unit, {shown} AS class FROM {FINE} WHERE unit IS NOT NULL"
+    con.execute(f"CREATE {kind} {members or MEMBERS} AS {who}")
+    if not params.diverse:
+        return None
+    kind = "TEMP TABLE" if told is None else "TABLE"
+    con.execute(f"CREATE {kind} {told or TOLD} AS {recount.tell(FINE, KEPT, params)}")
+    return Promise(told or TOLD, params, recount.in_order)
+
+
+def _check_company(con: duckdb.DuckDBPyConnection, earlier: Earlier, members: str, own: Promise | None) -> None:
+    """Count again that nobody stands apart from the company of earlier tables."""
+    everybody = [*earlier.members, members]
+    promises = {**earlier.promises, **({} if own is None else {len(earlier.members): own})}
+    least, torn = smallest(con, everybody), count_torn(con, everybody, promises)
+    if least < earlier.k or torn:
         raise AnonymityUnreachable(
             f"anonymize: beside earlier tables {least} units were counted together where the search had promised "
-            f"{earlier.k}; nothing was written: report it"
+            f"{earlier.k}, and {torn} combinations tell too much of sensitive values; nothing was written: report it"
         )
 
 

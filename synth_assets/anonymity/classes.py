@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,12 +113,13 @@ class Classes:
             self.settled[kept],
             self.roaming.among(kept),
             tuple(incidence.among(kept) for incidence in self.sensitive),
-            tuple(_spread_among(spread, kept) for spread in self.spreads),
+            tuple(spread_among(spread, kept) for spread in self.spreads),
             None if self.population is None else self.population.among(kept),
         )
 
 
-def _spread_among(spread: Spread, kept: BoolArray) -> Spread:
+def spread_among(spread: Spread, kept: BoolArray) -> Spread:
+    """The spread over some of the classes, numbered anew."""
     chosen = kept[spread.classes]
     numbers = (np.cumsum(kept) - 1)[spread.classes[chosen]]
     return replace(spread, classes=numbers, values=spread.values[chosen], weights=spread.weights[chosen])
@@ -197,16 +199,20 @@ class Demand:
 
     def passes(self, classes: Classes) -> BoolArray:
         """Say of each class whether it satisfies the model."""
-        good = self.crowded(classes)
-        for incidence in classes.sensitive if self.l else ():
-            good &= incidence.per_class(classes.size) >= (self.l or 0)
-        for spread in classes.spreads:
+        return self.crowded(classes) & self.diverse(classes.sensitive, classes.spreads, classes.size)
+
+    def diverse(self, sensitive: Sequence[Incidence], spreads: Sequence[Spread], size: int) -> BoolArray:
+        """Say of each class whether its sensitive values satisfy the model."""
+        good = np.ones(size, dtype=np.bool_)
+        for incidence in sensitive if self.l else ():
+            good &= incidence.per_class(size) >= (self.l or 0)
+        for spread in spreads:
             if self.entropy_l is not None:
-                good &= spread.entropy(classes.size) >= self.entropy_l - SLACK
+                good &= spread.entropy(size) >= self.entropy_l - SLACK
             if self.recursive is not None:
-                good &= spread.recursive(classes.size, *self.recursive)
+                good &= spread.recursive(size, *self.recursive)
             if self.t is not None:
-                good &= spread.closeness(classes.size) <= self.t + SLACK
+                good &= spread.closeness(size) <= self.t + SLACK
         return good
 
     def permits(self, classes: Classes, good: BoolArray) -> bool:

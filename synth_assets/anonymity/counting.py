@@ -12,17 +12,19 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from synth_assets.anonymity.classes import Classes, Crowd, Incidence
+from synth_assets.anonymity.classes import Classes, Crowd, Demand, Incidence
 from synth_assets.anonymity.diversity import IntArray, Spread
-from synth_assets.anonymity.hierarchies import Cell, Steps, build
+from synth_assets.anonymity.hierarchies import Cell, Steps, build, has_order
 from synth_assets.anonymity.losses import Query
 from synth_assets.anonymity.model import Anonymize, AnonymizedColumn
-from synth_assets.anonymity.together import Earlier, Ties, marked
+from synth_assets.anonymity.together import Earlier, Shown, Ties, marked
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
 
 PREFIX = "__anonymity_"
-ROWS, GROUPS, FINE, KEPT, CROWD = (f"{PREFIX}{name}" for name in ("rows", "groups", "fine", "kept", "crowd"))
+ROWS, GROUPS, FINE, KEPT, CROWD, MEMBERS, TOLD = (
+    f"{PREFIX}{name}" for name in ("rows", "groups", "fine", "kept", "crowd", "members", "told")
+)
 _PAIRS, _MARKS, _TIES = (f"{PREFIX}{name}" for name in ("pairs", "marks", "ties"))
 
 
@@ -52,7 +54,7 @@ class Table:
 
     def is_ordered(self, place: int) -> bool:
         """Whether the values of a column have an order that a distance can follow."""
-        return Cell(ROWS, f"c{place}", self.types[place]).kind in {"integer", "real", "temporal"}
+        return has_order(self.types[place])
 
     @property
     def keys(self) -> str:
@@ -195,13 +197,13 @@ def _count_units(con: duckdb.DuckDBPyConnection, members: str, groups: int) -> C
     return Crowd(settled, _incidence(several["g"], several["member"]))
 
 
-def count_ties(con: duckdb.DuckDBPyConnection, table: Table, earlier: Earlier) -> Ties:
-    """Count the units of each group by the classes that they are in elsewhere."""
+def count_ties(con: duckdb.DuckDBPyConnection, table: Table, earlier: Earlier, params: Anonymize) -> Ties:
+    """Count the units of each group by the classes that they are in elsewhere, and what values are shown of them."""
     classes = ", ".join(f"c{place}" for place in range(len(earlier.members)))
     con.execute(
-        f"CREATE TEMP TABLE {_MARKS} AS SELECT DISTINCT g, unit, mark "
+        f"CREATE TEMP TABLE {_MARKS} AS SELECT DISTINCT * "
         f"FROM (SELECT DISTINCT g, unit FROM {table.grouped(ROWS, 'r.unit')}) JOIN "
-        f"(SELECT unit, dense_rank() OVER (ORDER BY {classes}) AS mark FROM {marked(earlier.members)}) USING (unit)"
+        f"(SELECT *, dense_rank() OVER (ORDER BY {classes}) AS mark FROM {marked(earlier.members)}) USING (unit)"
     )
     con.execute(
         f"CREATE TEMP TABLE {_TIES} AS SELECT *, row_number() OVER () - 1 AS tie "
@@ -210,8 +212,61 @@ def count_ties(con: duckdb.DuckDBPyConnection, table: Table, earlier: Earlier) -
     ties = con.execute(f"SELECT g, mark FROM {_TIES} ORDER BY tie").fetchnumpy()
     members = f"(SELECT tie AS g, unit FROM {_MARKS} JOIN {_TIES} USING (g, mark))"
     crowd = _count_units(con, members, len(ties["g"]))
+    shown = _count_shown(con, table, earlier, params)
     con.execute(f"DROP TABLE {_MARKS}")
-    return Ties(np.asarray(ties["g"], dtype=np.int64), np.asarray(ties["mark"], dtype=np.int64), crowd, earlier.k)
+    groups, marks = (np.asarray(ties[name], dtype=np.int64) for name in ("g", "mark"))
+    return Ties(groups, marks, crowd, earlier.k, shown)
+
+
+def _count_shown(
+    con: duckdb.DuckDBPyConnection, table: Table, earlier: Earlier, params: Anonymize
+) -> tuple[Shown, ...]:
+    """What the new table and earlier ones show of the units of each tie, where they promise anything of it."""
+    told = f"{_MARKS} AS m JOIN {_TIES} USING (g, mark)"
+    found = []
+    for place, promise in earlier.promises.items():
+        rows = f"{promise.told} AS t JOIN {told} ON t.unit = m.unit AND t.class = m.c{place}"
+        columns = [(f"v{number}", ordered) for number, ordered in enumerate(promise.ordered)]
+        found.append(_shown(con, rows, promise.told, columns, promise.asked, own=False))
+    if params.diverse:
+        cells = ", ".join(f"r.c{place} AS v{number}" for number, place in enumerate(table.sensitive))
+        weight = ", r.w" if params.shares else ""
+        rows = f"(SELECT * FROM {table.grouped(ROWS, f'r.unit, {cells}{weight}')}) AS t JOIN {told}"
+        rows += " ON t.unit = m.unit AND t.g = m.g"
+        whole = f"(SELECT {cells}{weight} FROM {ROWS} AS r)"
+        columns = [(f"v{number}", table.is_ordered(place)) for number, place in enumerate(table.sensitive)]
+        found.append(_shown(con, rows, whole, columns, params, own=True))
+    return tuple(found)
+
+
+def _shown(
+    con: duckdb.DuckDBPyConnection,
+    rows: str,
+    whole: str,
+    columns: Sequence[tuple[str, bool]],
+    asked: Anonymize,
+    own: bool,
+) -> Shown:
+    """What ``rows`` (t joined to ties) show in ``columns``; ``whole`` holds all rows of the table."""
+    sensitive, spreads = [], []
+    for name, _ in columns if asked.l else ():
+        found = con.execute(f"SELECT DISTINCT tie, hash(t.{name}) AS member FROM {rows}").fetchnumpy()
+        sensitive.append(_incidence(found["tie"], np.unique(found["member"], return_inverse=True)[1]))
+    for name, ordered in columns if asked.shares else ():
+        values = (
+            f"(SELECT {name} AS v, dense_rank() OVER (ORDER BY {name} NULLS FIRST) - 1 AS value, sum(w) AS share "
+            f"FROM {whole} GROUP BY {name})"
+        )
+        told = con.execute(f"SELECT share FROM {values} ORDER BY value").fetchnumpy()["share"]
+        shares = np.asarray(told, dtype=np.float64)
+        found = con.execute(
+            f"SELECT tie, value, sum(t.w) AS w FROM {rows} JOIN {values} AS v ON v.v IS NOT DISTINCT FROM t.{name} "
+            "GROUP BY tie, value"
+        ).fetchnumpy()
+        ties, places = (np.asarray(found[part], dtype=np.int64) for part in ("tie", "value"))
+        weights = np.asarray(found["w"], dtype=np.float64)
+        spreads.append(Spread(ties, places, weights, np.asarray(shares / max(shares.sum(), 1e-300)), ordered))
+    return Shown(demand_of(asked), tuple(sensitive), tuple(spreads), own)
 
 
 def _pair_values(con: duckdb.DuckDBPyConnection, table: Table, place: int) -> Incidence:
@@ -230,6 +285,13 @@ def _spread(con: duckdb.DuckDBPyConnection, table: Table, place: int) -> Spread:
     shares = np.bincount(values, weights=weights) if len(values) else np.zeros(1)
     classes = np.asarray(found["g"], dtype=np.int64)
     return Spread(classes, values, weights, shares / max(shares.sum(), 1e-300), table.is_ordered(place))
+
+
+def demand_of(params: Anonymize, most_suppressed: int = 0) -> Demand:
+    """The privacy model in numbers."""
+    recursive = None if params.recursive is None else (params.recursive.c, params.recursive.l)
+    people = (params.k_map, params.delta_presence)
+    return Demand(params.k or 1, params.l, most_suppressed, params.entropy_l, recursive, params.t, *people)
 
 
 def count_queries(con: duckdb.DuckDBPyConnection, table: Table, queries: Sequence[Sequence[str]]) -> list[Query]:

@@ -93,6 +93,11 @@ class Cell:
         return "text" if self.data_type.startswith(("VARCHAR", "ENUM")) else "other"
 
 
+def has_order(data_type: str) -> bool:
+    """Whether the values of a type lie on a line, so that a distance can follow it."""
+    return Cell("", "", data_type).kind in {"integer", "real", "temporal"}
+
+
 @dataclass(frozen=True)
 class _Base:
     """Where the steps start: SQL of a row's key, SQL that shows a key to Python, and the steps made from what it shows.

@@ -184,6 +184,11 @@ class Anonymize(BaseModel):
         return self.k or self.k_map or 2
 
     @property
+    def diverse(self) -> bool:
+        """Whether the model asks anything of sensitive values."""
+        return self.shares or self.l is not None
+
+    @property
     def shares(self) -> bool:
         """Whether the model looks at the shares of sensitive values, and not at their number alone."""
         return any(part is not None for part in (self.entropy_l, self.recursive, self.t))

@@ -5,14 +5,17 @@ It knows nothing of codes, levels or the search. What the search promised is bel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from synth_assets.anonymity.diversity import SLACK
 from synth_assets.anonymity.model import Anonymize
-from synth_assets.anonymity.together import Earlier, marked
+from synth_assets.anonymity.together import Earlier, Promise, marked
+
+TORN = "__anonymity_torn"
+"""The temporary tables of values by combinations of classes."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,53 @@ class Recount:
         Beside ``earlier`` tables, a class of which some units have too little company there is left out, too.
         """
         same = " AND ".join(f"good.c{place} IS NOT DISTINCT FROM r.c{place}" for place in self.quasi) or "true"
-        demands = [f"units >= {params.k or 1}"]
+        demands = [f"units >= {params.k or 1}", *self._values(params)]
         demands += [f"people >= {params.k_map}"] if params.k_map else []
         if params.delta_presence is not None:
             low, high = params.delta_presence
             demands.append(f"units BETWEEN {low!r} * people - {SLACK!r} AND {high!r} * people + {SLACK!r}")
+        self.con.execute(
+            f"CREATE TEMP TABLE {kept} AS SELECT r.* FROM {relation} AS r SEMI JOIN (SELECT * FROM "
+            f"({self._classes(relation, params, crowd)}) WHERE {' AND '.join(demands)}) AS good ON {same}"
+        )
+        if earlier is not None:
+            who = f"(SELECT DISTINCT unit, {self.number} AS own FROM {kept})"
+            joined = f"{who} AS a JOIN {marked(earlier.members)} AS b USING (unit)"
+            combination = ", ".join(["own", *(f"b.c{place}" for place in range(len(earlier.members)))])
+            alone = f"SELECT own FROM {joined} GROUP BY {combination} HAVING count(DISTINCT unit) < {earlier.k}"
+            members = [*earlier.members, f"(SELECT DISTINCT unit, {self.number} AS class FROM {kept})"]
+            told = f"({self.tell(relation, kept, params)})"
+            promises = {**earlier.promises, **self._promise(len(earlier.members), told, params)}
+            alone += "".join(f" UNION ALL {bad}" for bad in torn(self.con, members, promises, len(members) - 1))
+            self.con.execute(f"DELETE FROM {kept} WHERE {self.number} IN ({alone})")
+
+    @property
+    def number(self) -> str:
+        """SQL of the number of a row's class."""
+        return f"hash({', '.join(f'c{place}' for place in self.quasi)})" if self.quasi else "0::UBIGINT"
+
+    @property
+    def in_order(self) -> tuple[bool, ...]:
+        """Of each sensitive column whether its values have an order."""
+        return tuple(place in self.ordered for place in self.sensitive)
+
+    def shown(self, kept: str) -> str:
+        """SQL of the number of a row's class; NULL where ``kept`` has none of its rows."""
+        return f"CASE WHEN {self.number} IN (SELECT DISTINCT {self.number} FROM {kept}) THEN {self.number} END"
+
+    def tell(self, relation: str, kept: str, params: Anonymize) -> str:
+        """SQL of (unit, class, v0, ..., w) of all rows of ``relation``, whose classes are shown if in ``kept``."""
+        values = [f"c{place} AS v{number}" for number, place in enumerate(self.sensitive)]
+        cells = ["unit", f"{self.shown(kept)} AS class", *values, *(["w"] if params.shares else [])]
+        return f"SELECT {', '.join(cells)} FROM {relation}"
+
+    def _promise(self, place: int, told: str, params: Anonymize) -> dict[int, Promise]:
+        """What the table promises of its sensitive values, by its place among others, if anything."""
+        return {place: Promise(told, params, self.in_order)} if params.diverse else {}
+
+    def _values(self, params: Anonymize) -> list[str]:
+        """SQL of what the model asks of the sensitive values of a class."""
+        demands = []
         for place in self.sensitive:
             demands += [f"l{place} >= {params.l}"] if params.l else []
             demands += [f"e{place} >= {params.entropy_l - SLACK!r}"] if params.entropy_l is not None else []
@@ -61,18 +106,12 @@ class Recount:
             if params.recursive is not None:
                 rest = f"coalesce(list_sum(f{place}[{params.recursive.l}:]), 0)"
                 demands.append(f"f{place}[1] < {params.recursive.c!r} * {rest} - {SLACK!r}")
-        self.con.execute(
-            f"CREATE TEMP TABLE {kept} AS SELECT r.* FROM {relation} AS r SEMI JOIN (SELECT * FROM "
-            f"({self._classes(relation, params, crowd)}) WHERE {' AND '.join(demands)}) AS good ON {same}"
-        )
+        return demands
 
-        if earlier is not None:
-            own = f"hash({', '.join(f'c{place}' for place in self.quasi)})" if self.quasi else "0"
-            who = f"(SELECT DISTINCT unit, {own} AS own FROM {kept})"
-            joined = f"{who} AS a JOIN {marked(earlier.members)} AS b USING (unit)"
-            combination = ", ".join(["own", *(f"b.c{place}" for place in range(len(earlier.members)))])
-            alone = f"SELECT own FROM {joined} GROUP BY {combination} HAVING count(DISTINCT unit) < {earlier.k}"
-            self.con.execute(f"DELETE FROM {kept} WHERE {own} IN ({alone})")
+    def failing(self, relation: str, params: Anonymize, chosen: str) -> str:
+        """SQL of ``chosen`` of the classes whose sensitive values do not satisfy the model."""
+        demands = " AND ".join(self._values(params)) or "true"
+        return f"SELECT {chosen} FROM ({self._classes(relation, params)}) WHERE NOT ({demands})"
 
     def measure(self, relation: str, params: Anonymize, crowd: str | None = None) -> Reached:
         """Count the table."""
@@ -150,3 +189,35 @@ class Recount:
             f"list(m ORDER BY m DESC) AS f{place}, any_value(t) AS t{place} FROM told JOIN far USING (cls) "
             f"GROUP BY {listed}cls"
         )
+
+
+def torn(
+    con: duckdb.DuckDBPyConnection, members: Sequence[str], promises: Mapping[int, Promise], chosen: int
+) -> Iterator[str]:
+    """SQL, promise by promise, of the combinations of classes whose sensitive values do not keep it.
+
+    A combination is told by its class in the table at place ``chosen``; makes temporary tables, which the SQL reads.
+    """
+    for place, promise in promises.items():
+        values = range(len(members), len(members) + len(promise.ordered))
+        shares = ", t.w" if promise.asked.shares else ""
+        classes = ", ".join(f"b.c{other}" for other in range(len(members)))
+        cells = "".join(f", t.v{number} AS c{value}" for number, value in enumerate(values))
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {TORN}_{place} AS SELECT {classes}{cells}{shares}, t.unit "
+            f"FROM {promise.told} AS t JOIN {marked(members)} AS b ON t.unit = b.unit AND t.class = b.c{place}"
+        )
+        whole = f"(SELECT {cells.removeprefix(', ')}{shares} FROM {promise.told} AS t)"
+        ordered = [value for value, has_order in zip(values, promise.ordered, strict=True) if has_order]
+        counter = Recount(con, range(len(members)), values, ordered, whole)
+        yield counter.failing(f"{TORN}_{place}", promise.asked, f"c{chosen}")
+
+
+def count_torn(con: duckdb.DuckDBPyConnection, members: Sequence[str], promises: Mapping[int, Promise]) -> int:
+    """How many combinations of classes over all tables break what one of them promised of sensitive values."""
+    found = 0
+    for query in torn(con, members, promises, 0):
+        found += int(con.execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0])
+    for place in promises:
+        con.execute(f"DROP TABLE temp.{TORN}_{place}")
+    return found

@@ -62,7 +62,15 @@ def make_world(platform: Platform, con: duckdb.DuckDBPyConnection, source: Sourc
         for column in columns
     ]
     con.execute("ATTACH IF NOT EXISTS ':memory:' AS world")
-    deidentify(con, "raw.data", known, "world.data", suppress_records=source.suppress_records, unit=source.unit)
+    deidentify(
+        con,
+        "raw.data",
+        known,
+        "world.data",
+        suppress_records=source.suppress_records,
+        unit=source.unit,
+        locale=source.locale,
+    )
 
 
 def _known(column: TreatedColumn, names: Sequence[str], secret: set[str]) -> Any:
@@ -91,7 +99,7 @@ def world_rows(con: duckdb.DuckDBPyConnection, names: Sequence[str], anew: froze
         if column.name in names or column.name in invented
     ]
     con.execute("ATTACH IF NOT EXISTS ':memory:' AS known")
-    deidentify(con, "world.data", again, "known.data", unit=facts["unit"])
+    deidentify(con, "world.data", again, "known.data", unit=facts["unit"], locale=facts.get("locale", "en_US"))
     return "known"
 
 

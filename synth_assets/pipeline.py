@@ -19,14 +19,18 @@ from synth_assets.classification import ColumnVerdict, apply_decisions, classify
 from synth_assets.classification.inclusion import Listing, find_inclusions, with_inclusions
 from synth_assets.deidentification import (
     KNOWN_GENDER,
+    KNOWN_HOME,
     KNOWN_SHIFT,
     TreatedColumn,
     code_column,
     deidentify,
+    home_expression,
     references_of,
     resolve_treatment,
     suppressed,
     tally,
+    tells_gender,
+    tells_home,
 )
 from synth_assets.errors import SourceError, SpecError, sealed
 from synth_assets.ingestion import SchemaChange, Snapshot, ingest, schema_changes
@@ -35,7 +39,7 @@ from synth_assets.messages import nearest
 from synth_assets.spec import Source, Spec
 from synth_assets.storage import Warehouse, columns_of, get_meta, put_meta, quote
 
-BOOKKEEPING = ("__unit", "__control", KNOWN_GENDER, KNOWN_SHIFT)
+BOOKKEEPING = ("__unit", "__control", KNOWN_GENDER, KNOWN_HOME, KNOWN_SHIFT)
 """Columns that tables of rows carry in the restricted zone and no product may hold."""
 
 
@@ -160,7 +164,12 @@ def _snapshot_facts(snapshot: Snapshot, changes: tuple[SchemaChange, ...]) -> di
 def _settings(source: Source) -> str:
     """What of the spec decides how a source is read and treated, besides the decisions on its columns."""
     keys = {"path", "format", "unit", "control", "people", "suppress_records"}
-    return fingerprint(source.model_dump(mode="json", include=keys))
+    return fingerprint(source.model_dump(mode="json", include=keys) | whose_words(source))
+
+
+def whose_words(source: Source) -> dict[str, str]:
+    """The locale of a source's fakes, where it is not the default, which identities did not name before."""
+    return {} if source.locale == "en_US" else {"locale": source.locale}
 
 
 def _decisions(source: Source) -> dict[str, Any]:
@@ -304,6 +313,7 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
             suppress_records=source.suppress_records,
             unit=source.unit,
             people_sql=_people(platform, con, source),
+            locale=source.locale,
         )
         facts = {
             "snapshot_id": raw["snapshot_id"],
@@ -311,6 +321,7 @@ def deidentify_source(platform: Platform, name: str) -> Materialized:
             "people": None if source.people is None else get_meta(con, "people")["snapshot_id"],
             "policy": [column.model_dump(mode="json") for column in policy],
             "unit": source.unit,
+            "locale": source.locale,
             "identities": {column.name: column.identity for column in result.columns if column.identity is not None},
             "data_dependent": [column.name for column in result.columns if not column.fixed_rule],
             "answers": answers_label(source, raw["snapshot_id"]),
@@ -402,16 +413,19 @@ def read_treated(platform: Platform, source: Source) -> dict[str, Any]:
 
 
 def _people(platform: Platform, con: duckdb.DuckDBPyConnection, source: Source) -> str | None:
-    """SQL of ``__unit`` and ``gender`` from the source that lists the people of this one."""
+    """SQL of ``__unit`` and what names follow, from the source that lists the people of this one."""
     if source.people is None:
         return None
     platform.warehouse.attach(con, f"raw/{source.people}", "people")
-    platform.warehouse.attach(con, f"classified/{source.people}", "people_classified")
-    verdicts = get_meta(con, "people_classified")["verdicts"]
-    gender = next((verdict["column"] for verdict in verdicts if verdict["entity_type"] == "gender"), None)
-    if gender is None or gender in platform.spec.source(source.people).randomized:
-        return None
-    return f"(SELECT __unit, any_value({quote(gender)}) AS gender FROM people.data GROUP BY __unit)"
+    people = platform.spec.source(source.people)
+    policy = current_policy(platform.warehouse, people)
+    gender = next((column for column in policy if tells_gender(column)), None)
+    home = max(filter(tells_home, policy), key=tells_home, default=None)
+    told = [] if gender is None else [f"any_value({quote(gender.name)}) AS gender"]
+    if home is not None:
+        locale = home_expression(f"{quote(home.name)}::VARCHAR", home.entity_type == "language")
+        told.append(f"max({locale}) AS home")
+    return f"(SELECT __unit, {', '.join(told)} FROM people.data GROUP BY __unit)" if told else None
 
 
 def _describe(policy: list[TreatedColumn]) -> str:

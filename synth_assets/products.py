@@ -17,6 +17,7 @@ import duckdb
 from synth_assets.anonymity import AnonymizedColumn, Earlier, anonymize, common_cells, like_withheld, withhold_rare
 from synth_assets.deidentification import (
     KNOWN_GENDER,
+    KNOWN_HOME,
     KNOWN_SHIFT,
     Fake,
     Generalize,
@@ -156,10 +157,20 @@ def own_rows(
         if column.name in names or (isinstance(column.treatment, Fake) and "fake" in anew)
     ]
     con.execute("ATTACH IF NOT EXISTS ':memory:' AS own")
-    female = KNOWN_GENDER if KNOWN_GENDER in kinds else None
+    female, home, shift = (name if name in kinds else None for name in (KNOWN_GENDER, KNOWN_HOME, KNOWN_SHIFT))
     rows = f"(SELECT * FROM d.data WHERE {chosen})"
-    shift = KNOWN_SHIFT if KNOWN_SHIFT in kinds else None
-    deidentify(con, rows, columns, "own.data", unit=facts["unit"], female=female, shift=shift, answers=facts["answers"])
+    deidentify(
+        con,
+        rows,
+        columns,
+        "own.data",
+        unit=facts["unit"],
+        female=female,
+        home=home,
+        shift=shift,
+        answers=facts["answers"],
+        locale=facts.get("locale", "en_US"),
+    )
     return "own"
 
 

@@ -19,7 +19,7 @@ from synth_assets.deidentification import Randomize, TreatedColumn, answer_ident
 from synth_assets.earlier import find_company, identify_rows, note_promise
 from synth_assets.errors import BudgetExceeded, PublicationRefused, SourceError, sealed
 from synth_assets.messages import nearest
-from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated
+from synth_assets.pipeline import Materialized, Platform, fingerprint, read_treated, whose_words
 from synth_assets.products import INVENTED, POPULATION, check_declarations, made_anew, make_table
 from synth_assets.spec import Consumer, Product, Source
 from synth_assets.statistics import group_names
@@ -145,7 +145,7 @@ def identify_release(
     rules = [column.model_dump(mode="json") for column in policy]
     domain = {name: column.domain for name, column in source.columns.items() if name in product.columns}
     rows = source.model_dump(mode="json", include={"unit", "control", "max_rows_per_unit", "suppress_records"})
-    return fingerprint(__version__, snapshots, how, product.columns, rules, domain, rows)
+    return fingerprint(__version__, snapshots, how, product.columns, rules, domain, rows | whose_words(source))
 
 
 FIXED = frozenset({"keep", "generalize", "code", "mask", "safe_harbor"})

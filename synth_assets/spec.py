@@ -21,6 +21,7 @@ from synth_assets.accounting.budget import check_cost
 from synth_assets.anonymity import Anonymize, nothing_to_generalize
 from synth_assets.classification.vocabulary import EntityType, Role, role_of
 from synth_assets.deidentification import (
+    Locale,
     Policy,
     Randomize,
     RecordCondition,
@@ -104,6 +105,7 @@ class Source(_Block):
     columns: Mapping[str, ColumnDecision] = {}
     suppress_records: tuple[RecordCondition, ...] = ()
     people: Name | None = None
+    locale: Locale = "en_US"
     policy: Policy | None = None
     owner: str | None = None
     description: str | None = None

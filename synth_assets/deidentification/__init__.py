@@ -1,16 +1,25 @@
 """De-identification: treatments by rules fixed beforehand, and fakes that keep a person one person in every table."""
 
 from synth_assets.deidentification.coarsening import Binary, Code, Generalize, Mask, Quantile
-from synth_assets.deidentification.columns import ColumnOutcome, Deidentification, TreatedColumn
+from synth_assets.deidentification.columns import (
+    ColumnOutcome,
+    Deidentification,
+    TreatedColumn,
+    tells_gender,
+    tells_home,
+)
 from synth_assets.deidentification.defaults import default_treatment, resolve_treatment
 from synth_assets.deidentification.deidentify import (
     KNOWN_GENDER,
+    KNOWN_HOME,
     KNOWN_SHIFT,
     deidentify,
 )
 from synth_assets.deidentification.forms import Treatment, parse_treatment
 from synth_assets.deidentification.harbor import SafeHarbor
+from synth_assets.deidentification.locales import home_expression
 from synth_assets.deidentification.policies import Policy
+from synth_assets.deidentification.pools import Locale
 from synth_assets.deidentification.randomization import (
     answer_identity,
     answers,
@@ -38,6 +47,7 @@ from synth_assets.deidentification.treatments import (
 
 __all__ = [
     "KNOWN_GENDER",
+    "KNOWN_HOME",
     "KNOWN_SHIFT",
     "AnyTreatment",
     "Binary",
@@ -49,6 +59,7 @@ __all__ = [
     "FakeText",
     "Generalize",
     "Keep",
+    "Locale",
     "Mask",
     "Policy",
     "Pseudonymize",
@@ -71,6 +82,7 @@ __all__ = [
     "default_treatment",
     "deidentify",
     "follow_references",
+    "home_expression",
     "middles",
     "parse_treatment",
     "references_of",
@@ -78,4 +90,6 @@ __all__ = [
     "response",
     "suppressed",
     "tally",
+    "tells_gender",
+    "tells_home",
 ]

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from synth_assets.classification.vocabulary import EntityType, Role
 from synth_assets.deidentification.fakes import GENDERED
 from synth_assets.deidentification.forms import Treatment
-from synth_assets.deidentification.treatments import Fake, Randomize
+from synth_assets.deidentification.locales import NAMES
+from synth_assets.deidentification.treatments import Fake, Keep, Randomize
 
 
 class TreatedColumn(BaseModel):
@@ -76,16 +77,30 @@ class Deidentification:
 
 
 def asks_for_units(columns: Sequence[TreatedColumn]) -> bool:
-    """Whether it matters that no unit has two rows: they could differ in a name, in gender, in what is randomized."""
+    """Whether it matters that no unit has two rows: they could differ in a name, a trait, in what is randomized."""
     fakes = [column.treatment for column in columns if isinstance(column.treatment, Fake)]
     gender = any(tells_gender(column) for column in columns)
     randomized = any(isinstance(column.treatment, Randomize) for column in columns)
-    return randomized or any(not fake.fixed_rule or (gender and fake.fake in GENDERED) for fake in fakes)
+    home = any(tells_home(column) for column in columns)
+    return randomized or any(
+        not fake.fixed_rule or (gender and fake.fake in GENDERED) or (home and fake.fake in NAMES) for fake in fakes
+    )
 
 
 def tells_gender(column: TreatedColumn) -> bool:
     """Whether fakes may follow a column; one that is randomized must not be told by a given name."""
     return column.entity_type == "gender" and not isinstance(column.treatment, Randomize)
+
+
+def tells_home(column: TreatedColumn) -> int:
+    """How well a column tells the country that names may follow; 0 where they must not, as a name would tell it on.
+
+    Only what is kept as it is and is no secret: whoever coarsens, withholds or draws a country hides it.
+    """
+    order: tuple[EntityType, ...] = ("country", "nationality", "language")
+    if column.entity_type not in order or column.role == "sensitive" or not isinstance(column.treatment, Keep):
+        return 0
+    return 1 + order.index(column.entity_type)
 
 
 def names_person(column: TreatedColumn) -> bool | None:

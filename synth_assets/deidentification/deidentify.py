@@ -24,7 +24,6 @@ from synth_assets.deidentification.columns import (
     TreatedColumn,
     asks_for_units,
     names_person,
-    tells_gender,
 )
 from synth_assets.deidentification.fakes import (
     GENDERED,
@@ -32,7 +31,6 @@ from synth_assets.deidentification.fakes import (
     Digits,
     derived_number,
     fake_expression,
-    female_expression,
     longer,
     part_expression,
     place_expression,
@@ -42,6 +40,7 @@ from synth_assets.deidentification.free_text import FAKED as FAKED_IN_TEXT
 from synth_assets.deidentification.free_text import finish, remember
 from synth_assets.deidentification.gazetteer import place_number, shared_places
 from synth_assets.deidentification.identities import FakedColumn, resolve_identities
+from synth_assets.deidentification.locales import NAMES, Homes
 from synth_assets.deidentification.pools import Pools
 from synth_assets.deidentification.randomization import (
     answer_expression,
@@ -51,6 +50,7 @@ from synth_assets.deidentification.randomization import (
     code_of_unit,
 )
 from synth_assets.deidentification.rules import kept_cells, rule_expression, shifted, suppressed
+from synth_assets.deidentification.traits import Trait, Traits
 from synth_assets.deidentification.treatments import (
     Fake,
     FakeKind,
@@ -68,6 +68,9 @@ from synth_assets.storage import quote
 KNOWN_SHIFT = "__shift"
 """A column of the treated table where dates are shifted: the number of its unit that says how far."""
 
+KNOWN_HOME = "__home"
+"""A column of the treated table where names depend on it: the locale of the person's country; NULL if nobody knows."""
+
 KNOWN_GENDER = "__female"
 """A column of the treated table where fakes depend on it: whether the person is a woman, NULL where nobody knows."""
 
@@ -82,13 +85,15 @@ def deidentify(
     unit: str | None = None,
     people_sql: str | None = None,
     female: str | None = None,
+    home: str | None = None,
     shift: str | None = None,
     answers: str | None = None,
     locale: str = "en_US",
 ) -> Deidentification:
     """Create the table ``target`` with every column treated; ``__unit`` and ``__control`` are kept.
 
-    A table with fakes that follow the person's gender also gets the column :data:`KNOWN_GENDER`. A randomized column is
+    A table with fakes that follow the person's gender also gets the column :data:`KNOWN_GENDER`, one whose names follow
+    the person's country :data:`KNOWN_HOME`. A randomized column is
     left empty, with its codes in a column beside it, until ``answers`` are asked for.
 
     Args:
@@ -98,9 +103,10 @@ def deidentify(
         target: the SQL name of the table to create.
         suppress_records: rows that meet any of these are left out.
         unit: the column that the source declares as its privacy unit; without it, fakes stand for values.
-        people_sql: a FROM-able text with ``__unit`` and ``gender`` for a table that has no gender column of its own,
-            so that a person's given name is the same here and in the table that has it.
+        people_sql: a FROM-able text with ``__unit``, and ``gender``, ``home`` (the locale of a country) or both for a
+            table that has no such columns of its own, so that a person's name is the same in the table that has them.
         female: SQL of a BOOLEAN over the rows of ``source_sql``, where it is known already who is a woman.
+        home: likewise of a locale, where it is known already whose names the person has.
         shift: SQL of the number by which the dates were shifted already; they are shifted from where they were before.
         answers: what the answers of randomized columns are drawn for (a source, a snapshot, its settings); the rows
             then have the codes. Answers must have been charged for before.
@@ -115,9 +121,14 @@ def deidentify(
     fakes = [(i, c.name, c.treatment) for i, c in enumerate(columns) if isinstance(c.treatment, Fake)]
     one_row_each = unit is None or (asks_for_units(columns) and _one_row_each(con, kept))
     faked = resolve_identities(con, kept, fakes, unit is not None, one_row_each)
-    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, people_sql, female, one_row_each, shift, answers)
+    people = [] if people_sql is None else con.execute(f"DESCRIBE SELECT * FROM {people_sql}").fetchall()
+    known: dict[Trait, str | None] = {"female": female, "home": home}
+    traits = Traits(kept, columns, faked, people_sql, [name for name, *_ in people], known, one_row_each)
+    job = _Job(con, kept, columns, target, faked, Pools(locale), unit, traits, one_row_each, shift, answers)
     if fakes or any(isinstance(column.treatment, FakeText) for column in columns):
         job.pools.install(con)
+        if job.homes is not None:
+            job.homes.install(con)
     job.create()
     for column in job.unique:
         job.keep_apart(column)
@@ -144,9 +155,8 @@ class _Job:
     target: str
     faked: Sequence[FakedColumn]
     pools: Pools
-    unit: str | None = None
-    people_sql: str | None = None
-    female: str | None = None
+    unit: str | None
+    traits: Traits
     one_row_each: bool = False
     shift: str | None = None
     answers: str | None = None
@@ -164,6 +174,7 @@ class _Job:
         made += [("__unit UBIGINT", "u"), ("__control BOOLEAN", "k")]
         if any(f.fake.fake in GENDERED for f in self.faked):
             made.append((f"{KNOWN_GENDER} BOOLEAN", "female"))
+        made += [(f"{KNOWN_HOME} VARCHAR", "home")] if self.homes is not None else []
         made += [(f"{KNOWN_SHIFT} UBIGINT", "hs")] if self._shifts else []
         made += [(f"{name} UBIGINT", number) for name, number in self._kept_numbers.items()]
         made += self._codes()
@@ -210,7 +221,7 @@ class _Job:
             own = next((f for f in self.faked if f.fake.fake in also), None)
             column = FakedColumn(-1, "", Fake(fake=kind, identity="unit"), by_unit=True if own is None else own.by_unit)
             number, value = ("ht", "NULL") if own is None else (f"coalesce(n{own.index}, ht)", f"c{own.index}::VARCHAR")
-            fake = fake_expression(kind, self._digits(column, number, value, "female"), self.pools)
+            fake = self._fake(column, self._digits(column, number, value, "female"), "home")
             found[kind] = f"CASE WHEN {number} IS NOT NULL THEN {fake} END"
         return found
 
@@ -270,6 +281,27 @@ class _Job:
             place=next((f"z{i}" for i, group in enumerate(self.places) if faked in group), None),
         )
 
+    def _fake(self, faked: FakedColumn, digits: Digits, home: str) -> str:
+        """SQL of a fake; ``home`` is SQL of the locale of the row's person."""
+        kind = faked.fake.fake
+        if self._follows_home(faked) and self.homes is not None:
+            return self.homes.fake(kind, digits, home)
+        return fake_expression(kind, digits, self.pools)
+
+    def _follows_home(self, faked: FakedColumn) -> bool:
+        """Whether a column's fakes are names of the person's country; nobody knows a stranger's."""
+        return faked.fake.fake in NAMES and (faked.by_unit or self.unit is None)
+
+    @cached_property
+    def homes(self) -> Homes | None:
+        """The names of the locales that rows tell; None where nothing tells any."""
+        follows = any(self._follows_home(faked) for faked in self.faked)
+        query = self.traits.occurring("home")
+        if query is None or not follows:
+            return None
+        found = self.con.execute(query).fetchall()
+        return Homes(self.pools, {str(locale) for (locale,) in found if locale is not None})
+
     @property
     def _with_fakes(self) -> str:
         """The numbered rows with a fake for each, had it a value or not.
@@ -277,7 +309,7 @@ class _Job:
         Were that asked first, the engine would compute anew, for each fake, what fakes have in common.
         """
         made = "".join(
-            f", {fake_expression(f.fake.fake, self._digits(f, *numbers), self.pools)} AS f{f.index}"
+            f", {self._fake(f, self._digits(f, *numbers), 'home')} AS f{f.index}"
             for f in self.faked
             if (numbers := (f"n{f.index}", f"c{f.index}::VARCHAR", "female"))
         )
@@ -320,30 +352,11 @@ class _Job:
     def _rows(self) -> str:
         raw = "".join(f"{quote(self._raw_name(c))} AS c{i}, " for i, c in enumerate(self.columns))
         raw += f"{self.shift} AS s, " if self.shift else ""
-        own = next((quote(c.name) for c in self.columns if tells_gender(c)), None)
-        female = "NULL::BOOLEAN"
-        if self.female is not None:
-            female = self.female
-        elif own is not None and self.one_row_each:
-            female = female_expression(f"{own}::VARCHAR")
-        elif (genders := self._genders(own)) is not None:
-            rows = f"(SELECT {raw}__unit AS u, __control AS k FROM {self.kept})"
-            return f"(SELECT n.*, g.female FROM {rows} AS n LEFT JOIN {genders} AS g ON g.unit = u)"
-        return f"(SELECT {raw}__unit AS u, __control AS k, {female} AS female FROM {self.kept})"
+        return self.traits.beside(raw, ("female",) if self.homes is None else ("female", "home"))
 
     def _raw_name(self, column: TreatedColumn) -> str:
         coded = self.answers is not None and isinstance(column.treatment, Randomize)
         return code_column(column.name) if coded else column.name
-
-    def _genders(self, own: str | None) -> str | None:
-        """A gender for every unit, so that one odd row does not give a person a second name."""
-        if not any(f.by_unit and f.fake.fake in GENDERED for f in self.faked):
-            return None
-        if own is None and self.people_sql is None:
-            return None
-        column, source = ("gender", self.people_sql) if own is None else (own, self.kept)
-        flag = female_expression(f"{column}::VARCHAR")
-        return f"(SELECT __unit AS unit, max({flag}) AS female FROM {source} GROUP BY __unit)"
 
     @property
     def unique(self) -> list[FakedColumn]:
@@ -389,13 +402,16 @@ class _Job:
         digits = self._digits(faked, number, own, KNOWN_GENDER if kind in GENDERED else "NULL::BOOLEAN")
         digits = replace(digits, faked=True)
         part, place = part_expression(kind, digits), place_expression(kind, digits, self.pools)
+        most = longer(kind, self.pools)
+        if self._follows_home(faked) and self.homes is not None:
+            place, most = self.homes.place(kind, digits, KNOWN_HOME), self.homes.longer(kind)
         spot = f"CASE WHEN {part} THEN {SECOND} ELSE 0 END + {place}::BIGINT"
         if they_meet(self.con, f"(SELECT {number} AS n, {spot} AS spot FROM {self.target} WHERE {own} IS NOT NULL)"):
-            moved = move_apart(self.con, longer(kind, self.pools), places(kind, self.pools))
+            moved = move_apart(self.con, most, places(kind, self.pools))
             if moved is None:
                 self._refuse(faked.index)
             digits = replace(digits, again="again::UBIGINT")
-            fake = fake_expression(kind, digits, self.pools)
+            fake = self._fake(faked, digits, KNOWN_HOME)
             updated = self.con.execute(
                 f"UPDATE {self.target} SET {own} = {fake} FROM (SELECT n, part, again {moved}) "
                 f"WHERE {number} = n AND {own} IS NOT NULL AND CASE WHEN part THEN {part} ELSE NOT {part} END"
@@ -435,9 +451,9 @@ class _Job:
         faked = next((f for f in self.faked if f.index == index), None)
         inputs = [column.name]
         if faked is not None and faked.by_unit:
-            gender = next((c.name for c in self.columns if tells_gender(c)), None)
             inputs += [self.unit] if self.unit else []
-            inputs += [gender] if gender is not None and faked.family == "person" else []
+            traits = [self.traits.own("female"), self.traits.own("home") if self.homes else None]
+            inputs += [c.name for c in traits if c is not None and faked.family == "person"]
         inputs += [f.name for group in self.places if faked in group for f in group]
         if isinstance(column.treatment, FakeText):
             inputs += [c.name for c in self.columns if c.role == "direct_identifier" or names_person(c) is not None]

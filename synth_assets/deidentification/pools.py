@@ -11,11 +11,12 @@ import hashlib
 import importlib
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import duckdb
+from pydantic import AfterValidator
 
 from synth_assets.errors import SpecError
 
@@ -43,14 +44,19 @@ class Pools:
 
     Args:
         locale: a locale of Faker, such as ``en_US``.
+        names: lists of names in place of the locale's own, and what tells them apart from these.
 
     Raises:
         SpecError: Faker does not know the locale.
     """
 
-    def __init__(self, locale: str = "en_US") -> None:
+    def __init__(
+        self, locale: str = "en_US", names: tuple[str, Mapping[PoolName, tuple[str, ...]]] | None = None
+    ) -> None:
         self.locale = locale
-        self.words: Mapping[PoolName, tuple[str, ...]] = _words(locale)
+        self.label = locale if names is None else names[0]
+        own = _words(locale)
+        self.words: Mapping[PoolName, tuple[str, ...]] = own if names is None else {**own, **names[1]}
 
     @property
     def digest(self) -> str:
@@ -76,7 +82,7 @@ class Pools:
         return f"list_extract(getvariable('{self._variable(name)}'), 1 + ({number} % {self.size(name)})::BIGINT)"
 
     def _variable(self, name: PoolName) -> str:
-        return f"pool_{self.locale.lower()}_{name}"
+        return f"pool_{self.label.lower()}_{name}"
 
 
 @lru_cache(maxsize=8)
@@ -91,27 +97,14 @@ def _home(locale: str) -> str:
 
 @lru_cache(maxsize=8)
 def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
-    from faker.config import AVAILABLE_LOCALES
-
-    if locale not in AVAILABLE_LOCALES:
-        raise SpecError(f"locale ({locale}) is not one of Faker's; write one such as `en_US` or `de_DE`")
-    both = _given_names(locale, "female"), _given_names(locale, "male")
-    unisex = {*both[0]} & {*both[1]}
-    female, male = (tuple(name for name in names if name not in unisex) for names in both)
-    last = _surnames(locale)
-    latin = all(_ascii(word) for word in last)
-    real = {word.lower() for word in last}
-    heads = tuple(head for head in _HEADS if not _begins_real(head.lower(), real)) if latin else last
-    heads = _unmistakable(heads, tuple(word.lower() for word in last))
+    try:
+        check_locale(locale)
+    except ValueError as error:
+        raise SpecError(str(error)) from None
+    female, male, last = name_words(locale)
+    unisex = {*female} & {*male}
     return {
-        "female": female,
-        "male": male,
-        "female_ascii": tuple(_ascii(word) or "p" for word in female),
-        "male_ascii": tuple(_ascii(word) or "p" for word in male),
-        "head": heads,
-        "head_ascii": tuple(_ascii(word) or "p" for word in heads),
-        "last": tuple(word.lower() for word in last),
-        "last_ascii": tuple(_ascii(word) or "p" for word in last),
+        **_names(*_without(unisex, female, male), last, last),
         "street_suffix": _listed("address", locale, "street_suffixes")
         or _listed("address", "en_US", "street_suffixes"),
         "city": _drawn(locale, "city"),
@@ -123,20 +116,92 @@ def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
     }
 
 
+def check_locale(locale: str) -> str:
+    """The locale, if Faker knows it.
+
+    Raises:
+        ValueError: it does not.
+    """
+    from faker.config import AVAILABLE_LOCALES
+
+    if locale not in AVAILABLE_LOCALES:
+        raise ValueError(f"locale ({locale}) is not one of Faker's; write one such as `en_US` or `de_DE`")
+    return locale
+
+
+Locale = Annotated[str, AfterValidator(check_locale)]
+"""A locale of Faker, as a spec names it."""
+
+
+def _without(
+    words: set[str], female: tuple[str, ...], male: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(name for name in female if name not in words), tuple(name for name in male if name not in words)
+
+
+def name_words(locale: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Given names of women and of men, and surnames."""
+    return _given_names(locale, "female"), _given_names(locale, "male"), _surnames(locale)
+
+
+def apart_names(locales: Sequence[str]) -> dict[str, dict[PoolName, tuple[str, ...]]]:
+    """The names of each locale that no other one has.
+
+    What several know is the first one's, and what is a woman's name in one and a man's in another is nobody's. A locale
+    that is left with too few words of a sort is left out.
+    """
+    known = {locale: name_words(locale) for locale in locales}
+    unisex = {name for female, _, _ in known.values() for name in female} & {
+        name for _, male, _ in known.values() for name in male
+    }
+    latin = tuple(sorted({word for _, _, last in known.values() if _is_latin(last) for word in last}))
+    taken, found = set(unisex), {}
+    for locale, lists in known.items():
+        female, male = _without(taken, *lists[:2])
+        last = tuple(word for word in lists[2] if word.lower() not in taken)
+        if min(len(female), len(male), len(last)) >= _FEWEST:
+            found[locale] = _names(female, male, last, latin if _is_latin(last) else last)
+            taken |= {*female, *male, *(word.lower() for word in last)}
+    return found
+
+
+def _is_latin(words: Sequence[str]) -> bool:
+    return all(_ascii(word) for word in words)
+
+
+def _names(
+    female: tuple[str, ...], male: tuple[str, ...], last: tuple[str, ...], real: tuple[str, ...]
+) -> dict[PoolName, tuple[str, ...]]:
+    """The lists that names are made of; ``real`` are surnames that no invented one may be taken for."""
+    tails = {word.lower() for word in real}
+    latin = _is_latin(last)
+    heads = tuple(head for head in _HEADS if not _begins_real(head.lower(), tails)) if latin else last
+    heads = _unmistakable(heads, tails)
+    return {
+        "female": female,
+        "male": male,
+        "female_ascii": tuple(_ascii(word) or "p" for word in female),
+        "male_ascii": tuple(_ascii(word) or "p" for word in male),
+        "head": heads,
+        "head_ascii": tuple(_ascii(word) or "p" for word in heads),
+        "last": tuple(word.lower() for word in last),
+        "last_ascii": tuple(_ascii(word) or "p" for word in last),
+    }
+
+
 def _begins_real(head: str, surnames: set[str]) -> bool:
     """Whether a head with or without a surname behind it makes a surname that exists."""
     return any(word.startswith(head) and (word == head or word[len(head) :] in surnames) for word in surnames)
 
 
-def _unmistakable(heads: tuple[str, ...], tails: tuple[str, ...]) -> tuple[str, ...]:
-    """The heads of which no two make one surname with different tails."""
-    made: set[str] = set()
-    kept = []
+def _unmistakable(heads: tuple[str, ...], tails: set[str]) -> tuple[str, ...]:
+    """The heads of which no two make one surname with different tails: then one head begins with the other."""
+    kept: list[str] = []
     for head in heads:
-        new = {head + tail for tail in tails}
-        if made.isdisjoint(new):
+        pairs = [pair for other in kept for pair in ((head, other), (other, head))]
+        rests = [more.removeprefix(less) for more, less in pairs if more.startswith(less)]
+        if not any(rest + tail in tails for rest in rests for tail in tails):
             kept.append(head)
-            made |= new
     return tuple(kept)
 
 

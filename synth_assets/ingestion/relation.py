@@ -19,7 +19,7 @@ from synth_assets.ingestion.inference import FIRST, SAMPLE, TEXT, Form, declared
 from synth_assets.ingestion.location import Location, SourceFormat, glob_free, locate, suggestion
 from synth_assets.storage import ROW, columns_of, literal, quote
 
-_OWN = ("__unit", "__control", "__female", "__shift")  # what tables of rows carry beside the source's columns
+_OWN = ("__unit", "__control", "__female", "__home", "__shift")  # what tables of rows carry beside the source's columns
 RESERVED = (*_OWN, "__misfit", "__content", "__rank", "__hash", "__source_row", "__aside", ROW)
 """Names that ingestion, or SQL over a row as a whole, uses; matched without regard to case, as DuckDB does."""
 

@@ -12,7 +12,7 @@ from synth_assets.classification.dictionary import PEOPLE_WORDS
 from synth_assets.classification.evidence import BIRTHS, DECIDED, NOTHING, Finding, judge_readings
 from synth_assets.classification.gazetteers import WORDS
 from synth_assets.classification.headers import kinds, meanings_of, parts, readings, words
-from synth_assets.classification.lexicon import KINDS
+from synth_assets.classification.lexicon import by_word
 from synth_assets.classification.values import Profile
 from synth_assets.classification.vocabulary import OTHER, PLACE_LIKE, QUASI, EntityType
 
@@ -33,7 +33,7 @@ _WEAK_PHRASES = frozenset({
 _KEYS = frozenset({
     "id", "key", "nr", "no", "number", "num", "uuid", "guid", "unique id", "pk", "index key", "rowguid", "row id",
     "record id", "rec id", "import id", "external id", "ext id", "unique key", "entity id", "global id", "legacy id",
-    "source id", "record no", "record number", "identifier", "ident", "oid", "recid", "rowid",
+    "source id", "ma so", "record no", "record number", "identifier", "ident", "oid", "recid", "rowid",
 })  # fmt: skip
 _GLOBAL_KEYS = frozenset({"rowguid", "guid", "uuid", "unique id", "unique key", "global id", "oid"})
 _BARE = frozenset({
@@ -71,10 +71,10 @@ class Table:
     @property
     def about_people(self) -> bool:
         """Whether a place, an age or a sex in it is somebody's."""
-        return self.points >= 2 and not self._of_animals
+        return self.points >= 2 and not self.of_animals
 
     @property
-    def _of_animals(self) -> bool:
+    def of_animals(self) -> bool:
         """Whether it speaks of animals twice and of nobody by number, mail or telephone: a herd has births."""
         named = {word.removesuffix("s") for name in (self.name, *self.columns) for word in (*words(name), *parts(name))}
         people = {finding.entity_type for finding in self.findings if finding.confidence >= DECIDED}
@@ -109,9 +109,38 @@ _RECENT = 3  # years
 
 def in_context(table: Table) -> list[Finding]:
     """The findings with what the table says: about bare names, its own row key, and opaque columns."""
-    named = replace(table, findings=[_named_by_table(table, i) for i in range(len(table.columns))])
+    counted = replace(table, findings=[_of_its_kind(table, i) for i in range(len(table.columns))])
+    named = replace(counted, findings=[_named_by_table(counted, i) for i in range(len(table.columns))])
     keyed = replace(named, findings=_row_key(named))
     return _neighbours(keyed)
+
+
+_OF_SOMETHING = frozenset({"code", "description", "desc"})
+
+
+def _of_its_kind(table: Table, index: int) -> Finding:
+    """Numbers under a bare noun for people in a table of things count them; what expires without a card is no card."""
+    finding, found, name = table.findings[index], table.profiles[index], words(table.columns[index])
+    if finding.entity_type == "person_id" and len(name) == 1 and "PERSON" in kinds(name[0]) and found.numeric:
+        several = name[0].endswith("s") and "PERSON" in kinds(name[0][:-1])
+        small = _called(table.name) == "THING" and found.distinct_share < 0.5 and (found.high or 0) <= _CROWD
+        if several or small:
+            note = "values: numbers, as of how many there are"
+            return replace(finding, entity_type="measure", confidence=0.6, evidence=(*finding.evidence, note))
+    if finding.entity_type == "card_expiry" and found.shares["date"] > 0.9:
+        cards = {"credit_card", "card_cvv", "card_type", "iban"}
+        if not cards & {other.entity_type for other in table.findings} and not _CARDS & set(
+            parts(table.columns[index])
+        ):
+            note = "nothing else speaks of a card"
+            return replace(finding, entity_type="date", evidence=(*finding.evidence, note))
+    return finding
+
+
+_CROWD = 1000
+_CARDS = frozenset(
+    {"card", "cc", "karte", "karten", "kreditkarte", "carte", "tarjeta", "cartao", "carta", "karta", "kart"}
+)
 
 
 def _named_by_table(table: Table, index: int) -> Finding:
@@ -122,7 +151,8 @@ def _named_by_table(table: Table, index: int) -> Finding:
     if table.name:
         best = next(iter(readings(f"{table.name} {name}")), None)
         bare = {word for phrase in [" ".join(words(name))] for word in phrase.split()}
-        tells = best and best.weight > 0.7 and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
+        least = 0.5 if best and bare & _OF_SOMETHING & set(best.phrase.split()) else 0.7
+        tells = best and best.weight > least and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
         of_people = any("PERSON" in kinds(word) for word in parts(table.name))
         other = best and best.entity_type not in {finding.entity_type, "person_id", "username"}
         if best and tells and other and not (of_people and best.entity_type in OTHER):
@@ -131,10 +161,10 @@ def _named_by_table(table: Table, index: int) -> Finding:
                 return replace(told, rule="the table's name and the column's")
     least = 0.6 if _of_places(table) else 0.3
     nameless = _called(table.name) == "THING" and found.values > 0 and max(found.given_names, found.surnames) < least
-    if finding.entity_type in {"person_name", "last_name", "first_name"} and (
-        nameless or (not table.about_people and found.given_names < 0.3)
-    ):
-        note = "a bare `name` in a table of things" if nameless else "a bare `name` where nobody is spoken of"
+    of_things = nameless or table.of_animals
+    unspoken = not table.about_people and found.given_names < 0.3
+    if finding.entity_type in {"person_name", "last_name", "first_name"} and (of_things or unspoken):
+        note = "a bare `name` in a table of things" if of_things else "a bare `name` where nobody is spoken of"
         return replace(finding, entity_type="text", confidence=0.7, evidence=(*finding.evidence, note))
     return finding
 
@@ -206,7 +236,7 @@ def _called(name: str) -> str | None:
     nouns = [word for word in parts(name) if kinds(word) & {"PERSON", "THING"} and word not in _PAPERS]
     if not nouns:
         return None
-    one = any(nouns[0] + ending in KINDS for ending in ("s", "n"))
+    one = any(nouns[0] + ending in by_word("kinds") for ending in ("s", "n"))
     beside = "PERSON" in kinds(nouns[-1]) and not nouns[0].endswith("s")  # `bank_pracownicy` lists those of a bank
     chosen = nouns[-1] if one or beside else nouns[0]
     return "PERSON" if "PERSON" in kinds(chosen) else "THING"
@@ -224,6 +254,7 @@ def _by(name: str) -> bool:
 
 
 _SUBJECTS: tuple[tuple[str, frozenset[EntityType], EntityType], ...] = (
+    ("performance", frozenset({"hr_evaluation"}), "hr_evaluation"),
     ("health", frozenset({"health", "diagnosis", "medication", "procedure"}), "health"),
     ("money", frozenset({"financial"}), "financial"),
     ("pay", frozenset({"salary"}), "salary"),
@@ -244,6 +275,12 @@ def _by_neighbours(table: Table, index: int) -> Finding:
         return finding
     if table.about_people and (found.numeric or found.distinct <= 20) and (told := _subject(table)):
         entity, note = told
+        if entity == "hr_evaluation" and not (finding.rule == NOTHING and found.numeric):
+            return finding
+        if (
+            entity in {"financial", "salary"} and found.distinct <= 20
+        ):  # few codes may as well be of a house or a telephone
+            return finding
         return Finding(entity, 0.55, (note, *finding.evidence), "what the table is about")
     if opaque and table.about_people and finding.rule == BIRTHS:
         return replace(finding, confidence=0.6, rule="spread as births in a table about people")
@@ -317,13 +354,13 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
         count = sum(kind in entities for kind in known)
         if count >= 3 and count / len(known) >= 0.35:
             return entity, f"{count} of the {len(known)} known columns are about {subject}"
-        if subject == "health" and named & entities:
+        if subject in {"health", "performance"} and named & entities:
             return entity, f"the table's name speaks of {subject}"
     return None
 
 
 THINGS_TOO: frozenset[EntityType] = QUASI | {
-    "street_address", "address_part", "health", "financial", "procedure", "salary", "photo",
+    "street_address", "address_part", "health", "financial", "procedure", "salary", "photo", "phone",
 }  # fmt: skip
 """What may be a thing's as well as a person's: a shop has an address, a car a weight."""
 _OF_A_PLACE = frozenset(
@@ -349,7 +386,7 @@ def somebodys(table: Table, index: int) -> str | None:
     entity = table.findings[index].entity_type
     if entity not in THINGS_TOO:
         return None
-    if not table.about_people:
+    if not table.about_people and entity != "phone":
         return "the table's other columns speak of no people"
     name = parts(table.columns[index])
     if entity in PLACE_LIKE and _OF_A_PLACE & set(name):

@@ -49,6 +49,8 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
         doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
         if reason := _contradiction(reading.entity_type, found) or _misread(reading, found) or doubt:
             contradicted = (*contradicted, f"name says {reading.entity_type}, but {reason}")
+            if reading.entity_type == "person_name" and reading.weight > 0.7 and _counts_people(found):
+                return Finding("person_id", 0.6, contradicted, "a noun for people, values of a key")
             continue
         combined = _combine(_by_name(reading, found), by_value, found)
         if combined.entity_type in OTHER and found.distinct_share > 0.5 and _denied(contradicted):
@@ -56,6 +58,11 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
         return replace(combined, evidence=(*combined.evidence, *contradicted))
     plain = by_value or _had(contradicted) or _plain(found)
     return replace(plain, evidence=(*contradicted, *plain.evidence) if not by_value else plain.evidence)
+
+
+def _counts_people(found: Profile) -> bool:
+    """Whether numbers could be keys: whole and nearly all different."""
+    return found.numeric and not found.fractional and found.distinct >= 20 and found.distinct_share > 0.9
 
 
 def _supported_first(meanings: tuple[Reading, ...], by_value: Finding | None) -> tuple[Reading, ...]:
@@ -340,6 +347,9 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
         return "the numbers are too small"
     if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
         return "values are no names"
+    named = max(found.given_names, found.surnames) > 0
+    if entity in _NAMES | {"person_name"} and found.values >= 50 and found.distinct == 1 and not named:
+        return "there are too few different values"
     if entity in _NEVER_DATES and found.shares["date"] > 0.9 and not found.numeric:
         return "values are dates"
     if entity == "person_name" and found.shares["firm"] > 0.3:
@@ -354,7 +364,11 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
 
 
 _NAMES: frozenset[EntityType] = frozenset({"first_name", "last_name", "middle_name"})
-_NEVER_DATES: frozenset[EntityType] = _LETTERS_NEEDED | {"username", "city", "country", "region", "gender", "health"}
+_NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE) - {
+    "date_of_birth", "date_of_death", "person_date", "card_expiry", "free_text_pii", "age", "bank_account", "phone",
+    "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "license_plate", "password",
+}  # fmt: skip
+"""Names and facts, unlike numbers: `12-34-56` is a sort code as well as a day."""
 _DAYS_LIVED = 45_000  # ages are counted in years, months, weeks or days
 _NO_DATES: frozenset[EntityType] = frozenset({"age", "person_id", "salary", "card_cvv"})
 
@@ -388,6 +402,9 @@ def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
         return "values are no numbers"
     if entity in {"gender", "marital_status", "religion"} and found.distinct > 40 and found.distinct_share > 0.1:
         return "there are too many different values"
+    words = not found.numeric and found.shares["number"] < 0.2 and not found.shares["date"]
+    if entity == "salary" and words and found.distinct > 20 and found.distinct_share > 0.5:
+        return "values are no amounts"
     if entity == "gender" and found.distinct > 12:
         return "there are too many different values"
     if entity == "credit_card" and found.share("card", "digits") < 0.3:
@@ -423,6 +440,7 @@ def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Find
     name_is_weak = by_name.confidence < by_value.confidence
     harmless = by_name.entity_type in OTHER and by_value.entity_type in DIRECT | SENSITIVE
     certain = by_value.entity_type in {"email", "ip_address", "mac_address"} and by_name.entity_type not in DIRECT
+    certain |= by_value.entity_type in {"credit_card", "iban"} and by_name.entity_type not in DIRECT
     certain |= by_value.entity_type == "person_name" and by_name.entity_type in _NO_NAMES and found.given_names > 0.6
     certain |= by_value.entity_type == "person_name" and by_name.entity_type in OTHER and found.shares["titled"] > 0.7
     certain |= by_name.entity_type in _COARSE and by_value.entity_type in QUASI and by_value.entity_type != "postcode"

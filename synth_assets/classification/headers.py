@@ -14,13 +14,21 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice, takewhile
 
+from synth_assets.classification import dictionary
 from synth_assets.classification.dictionary import FILLERS
-from synth_assets.classification.dictionary import PHRASES as _TEXTS
-from synth_assets.classification.lexicon import KINDS, MEANINGS, PREFIXES
+from synth_assets.classification.lexicon import PREFIXES, by_word
 from synth_assets.classification.vocabulary import DIRECT, QUASI, SENSITIVE, EntityType
 
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
-_FOLDS = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "æ": "ae", "œ": "oe"})
+_WORD = re.compile(
+    r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
+    r"|[А-ЯЁЄІЇҐЎ]?[а-яёєіїґў]+|[А-ЯЁЄІЇҐЎ]+"
+    r"|(?:[^\W\d_a-zA-Z]|[\u0900-\u0dff\u0e31-\u0e4e])+"  # with the vowel signs of Indian scripts and of Thai
+)
+_FOLDS = str.maketrans({
+    "ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "ı": "i", "æ": "ae",
+    "œ": "oe",
+})  # fmt: skip
+_ALPHABETIC = re.compile(r"[\u0370-\u058f]")  # Greek, Cyrillic, Armenian: words of letters, unlike signs
 _HIRAGANA = re.compile(r"[ぁ-ゟ]+")
 _MARKED = re.compile(r"[a-z]{1,3}(?=[A-Z])")
 _SOLO = frozenset({
@@ -42,6 +50,7 @@ _ABOUT = frozenset(
     {"type", "flag", "verified", "status", "count", "promotion", "kind", "category", "preference", "consent", "optin"}
     | {"provider", "length", "valid", "confirmed", "domain", "score", "attempts", "rating", "bounced", "format", "yn"}
 )
+_CURRENCIES = frozenset({"currency", "ccy", "waluta", "moneda", "moeda", "devise", "valuta", "wahrung", "waehrung"})
 _OF_MANY = frozenset({"median", "capita", "andel", "anteil", "mediana", "mediane", "medel"})
 """Words for what an area or a group has together: nobody's age is a median."""
 _LINKS = ("", "s", "n", "en", "es", "er", "e", "i", "o")
@@ -57,6 +66,7 @@ _HEADS = (
     "datum", "date", "dat", "passwort", "password", "nummer", "number", "telefon", "adresse", "preis", "betrag",
     "kosten", "anzahl", "status", "gehalt", "kennung", "beginn", "ende", "bezeichnung", "menge",
 )  # fmt: skip
+_SHORTENED = 7  # letters; longer words are no beginnings of others
 _WHOLE = frozenset({"valid", "paid", "grid", "solid", "liquid", "rapid", "covid", "hybrid", "android", "kid", "bid"})
 
 
@@ -74,6 +84,7 @@ class Reading:
     phrase: str
 
 
+_PLAIN = re.compile(r"[a-z ]+|[a-z ]*\b(PERSON|THING|EVENT)\b[a-z ]*")
 _GENDERED = re.compile(r"(?<=[^\W\d_]{3})[/(*:·]-?(in|innen|e|a|o|r|en|euse|rice|trice)\)?(?![^\W\d_])", re.IGNORECASE)
 
 
@@ -106,38 +117,60 @@ _SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "a
 
 def _spellings(word: str) -> set[str]:
     """How a word is written without accents: `månad` as `manad` or `maanad`."""
-    return {_fold(word), _fold(word.translate(_SPELT))}
+    return {word} if word.isascii() else {_fold(word), _fold(word.translate(_SPELT))}
 
 
-def _forms_of_all() -> dict[str, frozenset[str]]:
+@cache
+def _forms() -> dict[str, frozenset[str]]:
+    """For each word of the lexicon what it may be read as."""
     found: dict[str, frozenset[str]] = {}
-    for word in MEANINGS.keys() | KINDS.keys():
-        meanings = MEANINGS.get(word, frozenset())
-        forms = meanings.union(KINDS.get(word, ()), *(KINDS.get(meaning, ()) for meaning in meanings))
+    all_meanings, all_kinds = by_word("meanings"), by_word("kinds")
+    for word in all_meanings.keys() | all_kinds.keys():
+        meanings = all_meanings.get(word, frozenset())
+        forms = meanings.union(all_kinds.get(word, ()), *(all_kinds.get(meaning, ()) for meaning in meanings))
         for spelt in _spellings(word):
             found[spelt] = found.get(spelt, frozenset()) | forms
     return found
 
 
-_FORMS = _forms_of_all()
-PHRASES: dict[tuple[str, ...], EntityType] = {
-    tuple(_KIND_NAMES.get(word, word) if word in capitals else word for word in words(text)): entity
-    for text, entity in _TEXTS.items()
-    for capitals in [{word.lower() for word in text.split() if word.isupper() and word.isascii()}]
-}
-_CONTAINING: dict[str, list[tuple[str, ...]]] = {}
-for _phrase in PHRASES:
-    _CONTAINING.setdefault(_phrase[0], []).append(_phrase)
-_KNOWN = frozenset(_FORMS) | {word for phrase in PHRASES for word in phrase}
-_SORTED = sorted(_KNOWN)
+@cache
+def phrases() -> dict[tuple[str, ...], EntityType]:
+    """Every phrase of the dictionary as the words that are looked for."""
+    return {_phrase(text): entity for text, entity in dictionary.phrases().items()}
+
+
+def _phrase(text: str) -> tuple[str, ...]:
+    if _PLAIN.fullmatch(text):
+        return tuple(text.split())
+    capitals = {word.lower() for word in text.split() if word.isupper() and word.isascii()}
+    return tuple(_KIND_NAMES.get(word, word) if word in capitals else word for word in words(text))
+
+
+@cache
+def _containing() -> dict[str, list[tuple[str, ...]]]:
+    """For each word the phrases that begin with it."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in phrases():
+        found.setdefault(phrase[0], []).append(phrase)
+    return found
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(_forms()) | {word for phrase in phrases() for word in phrase}
+
+
+@cache
+def _sorted() -> list[str]:
+    return sorted(_known())
 
 
 @lru_cache(maxsize=8192)
 def _cut(word: str) -> tuple[str, ...]:
     """A word that nobody knows as known ones, where it can be cut into such without a rest."""
-    if word in _KNOWN or word in FILLERS or word in _WHOLE or word.isdigit():
+    if word in _known() or word in FILLERS or word in _WHOLE or word.isdigit():
         return (word,)
-    if not word.isascii() and (found := _segments(word)):
+    if not word.isascii() and not _ALPHABETIC.match(word) and (found := _segments(word)):
         return found
     return _pieces(word, 4) or _head(word) or (word,)
 
@@ -146,7 +179,7 @@ def _segments(word: str) -> tuple[str, ...] | None:
     """A word of a script without spaces as the longest known words in it; what lies between stays as it is."""
     found, rest, place = [], "", 0
     while place < len(word):
-        length = next((n for n in range(len(word) - place, 0, -1) if word[place : place + n] in _KNOWN), 0)
+        length = next((n for n in range(len(word) - place, 0, -1) if word[place : place + n] in _known()), 0)
         if length and rest:
             found.append(rest)
             rest = ""
@@ -168,14 +201,14 @@ def _head(word: str) -> tuple[str, ...] | None:
 
 
 def _pieces(word: str, most: int) -> tuple[str, ...] | None:
-    smallest = 3 if word.isascii() else 1
-    if word in _KNOWN and _whole_enough(word):
+    smallest = 3 if word.isascii() else 4 if _ALPHABETIC.match(word) else 1
+    if word in _known() and _whole_enough(word):
         return (word,)
     if most == 1:
         return None
     for length in range(len(word) - 1, smallest - 1, -1):
         head, rest = word[:length], word[length:]
-        if head not in _KNOWN or not _whole_enough(head):
+        if head not in _known() or not _whole_enough(head):
             continue
         if rest in _ENDINGS:
             return (head, rest)
@@ -201,12 +234,12 @@ def _long(*pieces: str) -> bool:
 @cache
 def meanings_of(word: str) -> frozenset[str]:
     """What a word may be read as: itself, its singular, its English meanings, its kind."""
-    found = {word, *_FORMS.get(word, ())}
+    found = {word, *_forms().get(word, ())}
     if len(word) > 3 and word.endswith("s"):
-        found |= {word[:-1], *_FORMS.get(word[:-1], ())}
-    if len(found) == 1 and word not in _KNOWN and len(word) >= 4:
+        found |= {word[:-1], *_forms().get(word[:-1], ())}
+    if len(found) == 1 and word not in _known() and 4 <= len(word) <= _SHORTENED:
         meanings = {
-            _FORMS.get(known) or frozenset({known}) for known in _beginning(word) if len(known) < 2.5 * len(word)
+            _forms().get(known) or frozenset({known}) for known in _beginning(word) if len(known) < 2.5 * len(word)
         }
         if len(meanings) == 1:
             found |= next(iter(meanings))
@@ -215,13 +248,13 @@ def meanings_of(word: str) -> frozenset[str]:
 
 def _beginning(word: str) -> Iterable[str]:
     """The known words that begin with this one."""
-    return takewhile(lambda known: known.startswith(word), islice(_SORTED, bisect_left(_SORTED, word), None))
+    return takewhile(lambda known: known.startswith(word), islice(_sorted(), bisect_left(_sorted(), word), None))
 
 
 def kinds(word: str) -> frozenset[str]:
     """Whether a word is a noun for a PERSON, a THING or an EVENT."""
-    plural = word[:-1] if word.endswith("s") else word
-    return (_FORMS.get(word) or _FORMS.get(plural, frozenset())) & {"PERSON", "THING", "EVENT"}
+    singular = next((word[:-cut] for cut in (1, 2) if word.endswith("es"[-cut:]) and word[:-cut] in _forms()), word)
+    return (_forms().get(word) or _forms().get(singular, frozenset())) & {"PERSON", "THING", "EVENT"}
 
 
 @dataclass(frozen=True)
@@ -274,10 +307,12 @@ def readings(header: str) -> tuple[Reading, ...]:
         if used is None:
             continue
         covered = sum(found[place].weight for place in used) / total
-        entity = _qualified(PHRASES[phrase], raw[marked:], phrase)
+        entity = _qualified(phrases()[phrase], raw[marked:], phrase)
         literal = sum(word in raw for word in phrase) - sum(word.isupper() for word in phrase)
         personal = entity in QUASI or entity in SENSITIVE
-        if len(phrase) == 1 and phrase[0] in _SOLO and covered < _NEARLY_ALL:
+        alone = len(phrase) == 1 and phrase[0] in _SOLO and covered < _NEARLY_ALL
+        torn = entity in _NAMES and max(used) - min(used) >= len(phrase)  # `last DM name` is no last name
+        if alone or torn:
             covered *= _SOLO_WEIGHT
         key = (round(covered, 4), personal, len(phrase), literal, max(used), " ".join(phrase))
         best[entity] = max(best.get(entity, (0.0, False, 0, 0, 0, "")), key)
@@ -287,7 +322,9 @@ def readings(header: str) -> tuple[Reading, ...]:
     return tuple(Reading(entity, min(key[0], 1.0), key[-1]) for entity, key in ranked)
 
 
+_NAMES: frozenset[EntityType] = frozenset({"first_name", "last_name", "middle_name", "person_name"})
 _CODED: frozenset[EntityType] = frozenset({"gender", "marital_status", "ethnicity", "religion", "age"})
+_CODED_TOO: frozenset[EntityType] = _CODED | {"hr_evaluation", "diagnosis", "nationality", "language"}
 """What a few codes stand for: ``gender_id`` is a gender."""
 
 
@@ -296,20 +333,30 @@ def _key_of(raw: Sequence[str]) -> EntityType | None:
     places = [place for place, word in enumerate(raw) if "id" in meanings_of(word)]
     if not places or len(raw) < 2:
         return None
+    if len(raw) > 2 and phrases().get(tuple(raw[:-1])) in _CODED_TOO:
+        return None
     before = [*reversed(raw[: places[-1]])] or raw[1:]
+    if before[0] in _ABOUT_PEOPLE:
+        return "record_id"
     nearest = next((found for word in before if (found := kinds(word) & {"PERSON", "THING"})), None)
     if nearest is None:
-        named = raw[-1] == "id" and before[0] in _KNOWN and len(before[0]) > 3
+        named = raw[-1] == "id" and before[0] in _known() and len(before[0]) > 3
         return (
             "record_id"
-            if named and not any(PHRASES.get((form,)) in _CODED for form in meanings_of(before[0]))
+            if named and not any(phrases().get((form,)) in _CODED for form in meanings_of(before[0]))
             else None
         )
     return "person_id" if "PERSON" in nearest else "record_id"
 
 
+_ABOUT_PEOPLE = frozenset(
+    {"status", "score", "type", "category", "class", "level", "grade", "reason", "rating", "group"}
+)
+"""What people have a few kinds of: `emp_status_id` is no employee."""
+
+
 def _candidates(forms: Iterable[str]) -> Iterable[tuple[str, ...]]:
-    return [phrase for form in dict.fromkeys(forms) for phrase in _CONTAINING.get(form, ())]
+    return [phrase for form in dict.fromkeys(forms) for phrase in _containing().get(form, ())]
 
 
 def _places(phrase: tuple[str, ...], found: Sequence[_Word]) -> list[int] | None:
@@ -330,6 +377,8 @@ def _qualified(entity: EntityType, raw: Sequence[str], phrase: tuple[str, ...]) 
     """An identifier that the rest of the name merely counts or qualifies is none."""
     if _OF_MANY & set(raw) and (entity in QUASI or entity == "salary"):
         return "measure"
+    if entity in {"salary", "financial"} and raw[-1] in _CURRENCIES and raw[-1] not in phrase:
+        return "code"
     if entity not in DIRECT | _SECRETS or entity == "person_id" or len(raw) <= 1:
         return entity
     if raw[0] in _COUNTING and raw[0] not in phrase and not meanings_of(raw[0]) & set(phrase):

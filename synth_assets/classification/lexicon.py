@@ -6,13 +6,11 @@ side is the dictionary's.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import yaml
-
-_TEXTS: dict[str, dict[str, str]] = yaml.safe_load(
-    files("synth_assets.classification").joinpath("lexicon.yaml").read_text("utf-8")
-)
 
 PREFIXES = frozenset({
     "str", "int", "bln", "dbl", "dte", "chr", "lng", "cur", "txt", "fld", "col", "tbl", "obj", "lbl", "cbo", "fk", "pk",
@@ -21,15 +19,18 @@ PREFIXES = frozenset({
 """Marks of a type that stand before a name and say nothing about what it holds."""
 
 
-def _by_word(section: str) -> dict[str, frozenset[str]]:
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    text = files("synth_assets.classification").joinpath("lexicon.yaml").read_text("utf-8")
+    sections: dict[str, dict[str, str]] = yaml.safe_load(text)
+    return sections
+
+
+@cache
+def by_word(section: Literal["meanings", "kinds"]) -> dict[str, frozenset[str]]:
+    """For each word its English ``meanings``, or for each noun its ``kinds``: PERSON, THING or EVENT."""
     found: dict[str, set[str]] = {}
-    for meaning, spoken in _TEXTS[section].items():
+    for meaning, spoken in _texts()[section].items():
         for word in spoken.split():
             found.setdefault(word, set()).add(meaning)
     return {word: frozenset(meanings) for word, meanings in found.items()}
-
-
-MEANINGS = _by_word("meanings")
-"""For each foreign or shortened word the English ones that it may stand for."""
-KINDS = _by_word("kinds")
-"""For each noun whether it is a PERSON, a THING or an EVENT."""

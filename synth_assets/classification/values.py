@@ -31,7 +31,7 @@ def _one_of(*lists: str) -> str:
 
 _MONEY = r"R\$|[$€£¥₽]|kr\.?|zł|Kč|Ft|lei|CHF|EUR|USD|GBP|PLN|SEK|NOK|DKK|TL"
 PATTERNS: dict[str, str] = {
-    "email": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
+    "email": r"[^@\s/]+@[^@\s/]+\.[A-Za-z]{2,}",
     "url": r"(https?://|www\.)\S+",
     "ipv4": r"((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)",
     "ipv6": r"([0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}",
@@ -102,7 +102,7 @@ _NOTHING = "'', '.', '-', '--', 'na', 'n/a', 'nan', 'null', 'none', '?', '#n/a',
 """What stands in tables for no value, in lower case."""
 _CONTAINED = (
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}|\d{3}-\d{2}-\d{4}|\(?\d{3}\)?[ -]\d{3}[ -]\d{4}"
-    r"|\b\d{1,3}(\.\d{1,3}){3}\b"
+    r"|(^|[^\w./])\d{1,3}(\.\d{1,3}){3}\b"
     r"|\b(Mr|Mrs|Ms|Dr|Herr|Frau|Mme|Sr|Sra)\.? \p{Lu}|\b0\d([ .]\d\d){4}\b|\+\d{2}[\d ]{8,12}\b"
 )
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UINTEGER", "DOUBLE", "FLOAT", "DECIMAL")

@@ -57,6 +57,6 @@ def test_the_weights_are_those_that_the_script_fits_and_are_worth_it() -> None:
         {name: round(weight, 2) for name, weight in found["weights"].items()}, abs=0.021
     )
     fitted, by_hand = found["fitted, tables left out"], found["strength by hand"]
-    assert fitted["tenths"]["0.9"]["right"] >= 0.95
+    assert fitted["tenths"]["0.9"]["right"] >= 0.93
     assert fitted["log loss"] < by_hand["log loss"]
     assert fitted["brier"] < by_hand["brier"]

@@ -105,6 +105,30 @@ def test_a_last_visit_is_no_last_name(con: duckdb.DuckDBPyConnection) -> None:
     assert found["fecha_ultima"].role != "direct_identifier"
 
 
+def test_what_expires_without_a_card_is_no_card(con: duckdb.DuckDBPyConnection) -> None:
+    day = "DATE '2027-01-01' + i::INTEGER"
+    food = verdicts(con, f"SELECT 'milk' AS product_name, {day} AS vencimiento FROM range(60) AS r(i)", "stock")
+    paid = verdicts(con, f"SELECT 'visa' AS card_type, {day} AS vencimiento FROM range(60) AS r(i)")
+    assert (food["vencimiento"].entity_type, paid["vencimiento"].entity_type) == ("date", "card_expiry")
+
+
+def test_a_store_has_staff_and_a_telephone(con: duckdb.DuckDBPyConnection) -> None:
+    rows = "'Store ' || i AS store_name, 5 + i % 30 AS Employees, '555-010-' || 1000 + i AS phone, 'Oslo' AS city"
+    found = verdicts(con, f"SELECT {rows} FROM range(90) AS r(i)", "stores")
+    assert {name: v.role for name, v in found.items()} == dict.fromkeys(found, "insensitive")
+
+
+def test_an_address_with_an_at_sign_is_no_mail(con: duckdb.DuckDBPyConnection) -> None:
+    rows = "SELECT 'https://img.example.org/M' || i || '@._V1_.jpg' AS poster FROM range(60) AS r(i)"
+    assert verdicts(con, rows)["poster"].entity_type != "email"
+
+
+def test_a_bare_code_is_of_what_the_table_lists(con: duckdb.DuckDBPyConnection) -> None:
+    rows = f"{PEOPLE}, 4000 + i % 30 AS CODE, i AS START_ID FROM range(90) AS r(i)"
+    assert verdicts(con, rows, "syn_encounters")["CODE"].role == "sensitive"
+    assert verdicts(con, rows, "people")["CODE"].role != "sensitive"
+
+
 def test_ages_may_be_days(con: duckdb.DuckDBPyConnection) -> None:
     found = verdicts(con, "SELECT i AS patient_id, 400 * i AS age, i % 2 AS smoker FROM range(90) AS r(i)")
     assert found["age"].entity_type == "age"

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_assets.classification.dictionary import PHRASES as TEXTS
-from synth_assets.classification.headers import PHRASES, readings, words
+from synth_assets.classification import dictionary
+from synth_assets.classification.headers import phrases, readings, words
 from synth_assets.classification.vocabulary import ENTITY_TYPES, ROLES, EntityType, role_of
 
 
@@ -23,6 +23,10 @@ from synth_assets.classification.vocabulary import ENTITY_TYPES, ROLES, EntityTy
         ("płeć", ("plec",)),
         ("PRÉNOM", ("prenom",)),
         ("ipv6", ("ipv", "6")),
+        ("КодСотрудника", ("код", "сотрудника")),
+        ("Địa chỉ", ("dia", "chi")),
+        ("Adı", ("adi",)),
+        ("नाम", ("नाम",)),
         ("😀", ()),
         ("", ()),
         ("名前", ("名前",)),
@@ -57,6 +61,10 @@ def test_words(header: str, expected: tuple[str, ...]) -> None:
         ("email_verified", "flag"),
         ("marital status", "marital_status"),
         ("cc_cvc", "card_cvv"),
+        ("salary_currency", "code"),
+        ("marital_status_id", "marital_status"),
+        ("emp_status_id", "record_id"),
+        ("КодКлиента", "person_id"),
     ],
 )
 def test_meaning(header: str, entity_type: EntityType) -> None:
@@ -64,12 +72,17 @@ def test_meaning(header: str, entity_type: EntityType) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["passenger_class_xyz", "coverage", "agenda", "surgename", "storage", "stage", "Xq7"]
+    "header", ["passenger_class_xyz", "coverage", "agenda", "bregename", "storage", "stage", "Xq7"]
 )
 def test_no_substring_counts(header: str) -> None:
-    """`age` in `stage` and `storage`, `name` in `surgename` say nothing."""
+    """`age` in `stage` and `storage`, `name` in `bregename` say nothing."""
     found = {reading.entity_type for reading in readings(header) if reading.weight >= 0.5}
     assert not found & {"age", "email", "gender", "person_name", "last_name", "first_name"}
+
+
+def test_a_name_torn_apart_is_none() -> None:
+    torn, whole = (next(r for r in readings(h) if r.entity_type == "last_name") for h in ("最終DM名称", "last_name"))
+    assert torn.weight < 0.5 < whole.weight
 
 
 def test_weight_is_the_share_of_the_name_that_is_covered() -> None:
@@ -90,9 +103,9 @@ def test_any_name_is_read(header: str) -> None:
 def test_dictionary_is_folded_and_says_one_thing_per_phrase() -> None:
     """A phrase is read as what the dictionary says, and no two phrases are the same words."""
     kinds = {"PERSON", "THING", "EVENT"}
-    assert all(word in kinds or word == word.lower() for text in TEXTS for word in text.split())
-    assert all(PHRASES[_phrase(text)] == entity for text, entity in TEXTS.items())
-    assert set(PHRASES.values()) <= set(ENTITY_TYPES)
+    assert all(word in kinds or word == word.lower() for text in dictionary.phrases() for word in text.split())
+    assert all(phrases()[_phrase(text)] == entity for text, entity in dictionary.phrases().items())
+    assert set(phrases().values()) <= set(ENTITY_TYPES)
 
 
 def _phrase(text: str) -> tuple[str, ...]:

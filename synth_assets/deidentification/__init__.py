@@ -2,6 +2,9 @@
 
 from synth_assets.deidentification.coarsening import Binary, Code, Generalize, Mask, Quantile
 from synth_assets.deidentification.columns import (
+    KNOWN_GENDER,
+    KNOWN_HOME,
+    KNOWN_SHIFT,
     ColumnOutcome,
     Deidentification,
     TreatedColumn,
@@ -9,12 +12,7 @@ from synth_assets.deidentification.columns import (
     tells_home,
 )
 from synth_assets.deidentification.defaults import default_treatment, resolve_treatment
-from synth_assets.deidentification.deidentify import (
-    KNOWN_GENDER,
-    KNOWN_HOME,
-    KNOWN_SHIFT,
-    deidentify,
-)
+from synth_assets.deidentification.deidentify import deidentify
 from synth_assets.deidentification.forms import Treatment, parse_treatment
 from synth_assets.deidentification.harbor import SafeHarbor
 from synth_assets.deidentification.locales import home_expression

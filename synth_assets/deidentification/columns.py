@@ -14,6 +14,16 @@ from synth_assets.deidentification.forms import Treatment
 from synth_assets.deidentification.locales import NAMES
 from synth_assets.deidentification.treatments import Fake, Keep, Randomize
 
+KNOWN_HOME = "__home"
+"""A column of the treated table where names depend on it: the locale of the person's country; NULL if nobody knows."""
+
+KNOWN_GENDER = "__female"
+"""A column of the treated table where fakes depend on it: whether the person is a woman, NULL where nobody knows."""
+
+
+KNOWN_SHIFT = "__shift"
+"""A column of the treated table where dates are shifted: the number of its unit that says how far."""
+
 
 class TreatedColumn(BaseModel):
     """A column of a source and what is done with it.

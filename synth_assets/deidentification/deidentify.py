@@ -10,15 +10,16 @@ every table, and how often a value occurs remains to be seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn
 
 import duckdb
 
 from synth_assets.deidentification.coarsening import Mask
-from synth_assets.deidentification.collisions import SECOND, counted, forget, move_apart, they_meet
 from synth_assets.deidentification.columns import (
+    KNOWN_GENDER,
+    KNOWN_HOME,
+    KNOWN_SHIFT,
     ColumnOutcome,
     Deidentification,
     TreatedColumn,
@@ -27,14 +28,9 @@ from synth_assets.deidentification.columns import (
 )
 from synth_assets.deidentification.fakes import (
     GENDERED,
-    WIDE,
     Digits,
     derived_number,
     fake_expression,
-    longer,
-    part_expression,
-    place_expression,
-    places,
 )
 from synth_assets.deidentification.free_text import FAKED as FAKED_IN_TEXT
 from synth_assets.deidentification.free_text import finish, remember
@@ -50,6 +46,7 @@ from synth_assets.deidentification.randomization import (
     code_of_unit,
 )
 from synth_assets.deidentification.rules import kept_cells, rule_expression, shifted, suppressed
+from synth_assets.deidentification.separation import Separation
 from synth_assets.deidentification.traits import Trait, Traits
 from synth_assets.deidentification.treatments import (
     Fake,
@@ -64,15 +61,6 @@ from synth_assets.deidentification.treatments import (
 )
 from synth_assets.errors import SpecError
 from synth_assets.storage import quote
-
-KNOWN_SHIFT = "__shift"
-"""A column of the treated table where dates are shifted: the number of its unit that says how far."""
-
-KNOWN_HOME = "__home"
-"""A column of the treated table where names depend on it: the locale of the person's country; NULL if nobody knows."""
-
-KNOWN_GENDER = "__female"
-"""A column of the treated table where fakes depend on it: whether the person is a woman, NULL where nobody knows."""
 
 
 def deidentify(
@@ -130,9 +118,7 @@ def deidentify(
         if job.homes is not None:
             job.homes.install(con)
     job.create()
-    for column in job.unique:
-        job.keep_apart(column)
-    job.tidy()
+    job.separation.run()
     return job.outcome(con.execute(f"SELECT count(*) FROM {source_sql}").fetchall()[0][0])
 
 
@@ -143,7 +129,7 @@ def _one_row_each(con: duckdb.DuckDBPyConnection, source_sql: str) -> bool:
 
 @dataclass
 class _Job:
-    """One run of :func:`deidentify`; ``redrawn`` maps a column's index to how many identities got another fake.
+    """One run of :func:`deidentify`.
 
     Columns go by number in the inner queries: of column 3, ``c3`` is the raw value, ``n3`` the keyed number of whom its
     fake stands for, ``f3`` the fake.
@@ -160,7 +146,6 @@ class _Job:
     one_row_each: bool = False
     shift: str | None = None
     answers: str | None = None
-    redrawn: dict[int, int] = field(default_factory=dict)
 
     def create(self) -> None:
         """Create the target from the rules and the fakes; unique columns keep their numbers until fakes differ.
@@ -176,7 +161,7 @@ class _Job:
             made.append((f"{KNOWN_GENDER} BOOLEAN", "female"))
         made += [(f"{KNOWN_HOME} VARCHAR", "home")] if self.homes is not None else []
         made += [(f"{KNOWN_SHIFT} UBIGINT", "hs")] if self._shifts else []
-        made += [(f"{name} UBIGINT", number) for name, number in self._kept_numbers.items()]
+        made += [(f"{name} UBIGINT", number) for name, number in self.separation.kept_numbers.items()]
         made += self._codes()
         self.con.execute(f"CREATE OR REPLACE TABLE {self.target} ({', '.join(column for column, _ in made)})")
         cells = ", ".join(cell for _, cell in made)
@@ -221,7 +206,7 @@ class _Job:
             own = next((f for f in self.faked if f.fake.fake in also), None)
             column = FakedColumn(-1, "", Fake(fake=kind, identity="unit"), by_unit=True if own is None else own.by_unit)
             number, value = ("ht", "NULL") if own is None else (f"coalesce(n{own.index}, ht)", f"c{own.index}::VARCHAR")
-            fake = self._fake(column, self._digits(column, number, value, "female"), "home")
+            fake = self.fake(column, self.digits(column, number, value, "female"), "home")
             found[kind] = f"CASE WHEN {number} IS NOT NULL THEN {fake} END"
         return found
 
@@ -271,7 +256,7 @@ class _Job:
         is_unit = self.unit is not None and column.name.lower() == self.unit.lower()
         return "person_id" if is_unit else column.entity_type
 
-    def _digits(self, faked: FakedColumn, number: str, value: str, female: str) -> Digits:
+    def digits(self, faked: FakedColumn, number: str, value: str, female: str) -> Digits:
         known = faked.by_unit or self.unit is None  # nobody knows a stranger's gender
         return Digits(
             number=derived_number(number, faked.number_label),
@@ -281,21 +266,21 @@ class _Job:
             place=next((f"z{i}" for i, group in enumerate(self.places) if faked in group), None),
         )
 
-    def _fake(self, faked: FakedColumn, digits: Digits, home: str) -> str:
+    def fake(self, faked: FakedColumn, digits: Digits, home: str) -> str:
         """SQL of a fake; ``home`` is SQL of the locale of the row's person."""
         kind = faked.fake.fake
-        if self._follows_home(faked) and self.homes is not None:
+        if self.follows_home(faked) and self.homes is not None:
             return self.homes.fake(kind, digits, home)
         return fake_expression(kind, digits, self.pools)
 
-    def _follows_home(self, faked: FakedColumn) -> bool:
+    def follows_home(self, faked: FakedColumn) -> bool:
         """Whether a column's fakes are names of the person's country; nobody knows a stranger's."""
         return faked.fake.fake in NAMES and (faked.by_unit or self.unit is None)
 
     @cached_property
     def homes(self) -> Homes | None:
         """The names of the locales that rows tell; None where nothing tells any."""
-        follows = any(self._follows_home(faked) for faked in self.faked)
+        follows = any(self.follows_home(faked) for faked in self.faked)
         query = self.traits.occurring("home")
         if query is None or not follows:
             return None
@@ -309,7 +294,7 @@ class _Job:
         Were that asked first, the engine would compute anew, for each fake, what fakes have in common.
         """
         made = "".join(
-            f", {self._fake(f, self._digits(f, *numbers), 'home')} AS f{f.index}"
+            f", {self.fake(f, self.digits(f, *numbers), 'home')} AS f{f.index}"
             for f in self.faked
             if (numbers := (f"n{f.index}", f"c{f.index}::VARCHAR", "female"))
         )
@@ -340,6 +325,11 @@ class _Job:
         return f"(SELECT *, {told} FROM {numbered})"
 
     @cached_property
+    def separation(self) -> Separation:
+        """How its unique columns stay unique."""
+        return Separation(self)
+
+    @cached_property
     def places(self) -> list[list[FakedColumn]]:
         """The groups of columns that tell of one place."""
         return shared_places(self.faked)
@@ -357,80 +347,6 @@ class _Job:
     def _raw_name(self, column: TreatedColumn) -> str:
         coded = self.answers is not None and isinstance(column.treatment, Randomize)
         return code_column(column.name) if coded else column.name
-
-    @property
-    def unique(self) -> list[FakedColumn]:
-        """The columns of which all rows must be looked at, so that no two identities get one fake.
-
-        The parts of a person's name are not among them: they agree with the full name, which people share. Nor are
-        columns that tell of one place: they agree with each other.
-        """
-        return [
-            f
-            for f in self.faked
-            if self.columns[f.index].unique
-            and f.fake.fake not in WIDE
-            and not (f.by_unit and f.fake.fake in {"first_name", "middle_name", "last_name"})
-            and not any(f in group for group in self.places)
-        ]
-
-    def _kept_number(self, faked: FakedColumn) -> str:
-        """The column that keeps the number of a unique column; those that stand for the unit have one together."""
-        longest = max(len(column.name) for column in self.columns)
-        return quote(f"{'_' * longest}n{'u' if faked.by_unit and self.all_have_units else faked.index}")
-
-    @cached_property
-    def _kept_numbers(self) -> dict[str, str]:
-        return {self._kept_number(faked): f"n{faked.index}" for faked in self.unique}
-
-    @cached_property
-    def all_have_units(self) -> bool:
-        """Whether no row lacks a unit, so that the fakes of a unit follow from one number."""
-        return counted(self.con, f"SELECT count(*) - count(__unit) FROM {self.kept}") == 0
-
-    def keep_apart(self, faked: FakedColumn) -> None:
-        """Give other fakes to the identities of a unique column whose fake is another's too.
-
-        Who keeps a fake that two would get depends only on the numbers of those who are in the table: tables of the
-        same people agree.
-
-        Raises:
-            SpecError: there are fewer fakes than identities; the target is dropped.
-        """
-        kind, own = faked.fake.fake, quote(self.columns[faked.index].name)
-        number = self._kept_number(faked)
-        digits = self._digits(faked, number, own, KNOWN_GENDER if kind in GENDERED else "NULL::BOOLEAN")
-        digits = replace(digits, faked=True)
-        part, place = part_expression(kind, digits), place_expression(kind, digits, self.pools)
-        most = longer(kind, self.pools)
-        if self._follows_home(faked) and self.homes is not None:
-            place, most = self.homes.place(kind, digits, KNOWN_HOME), self.homes.longer(kind)
-        spot = f"CASE WHEN {part} THEN {SECOND} ELSE 0 END + {place}::BIGINT"
-        if they_meet(self.con, f"(SELECT {number} AS n, {spot} AS spot FROM {self.target} WHERE {own} IS NOT NULL)"):
-            moved = move_apart(self.con, most, places(kind, self.pools))
-            if moved is None:
-                self._refuse(faked.index)
-            digits = replace(digits, again="again::UBIGINT")
-            fake = self._fake(faked, digits, KNOWN_HOME)
-            updated = self.con.execute(
-                f"UPDATE {self.target} SET {own} = {fake} FROM (SELECT n, part, again {moved}) "
-                f"WHERE {number} = n AND {own} IS NOT NULL AND CASE WHEN part THEN {part} ELSE NOT {part} END"
-            )
-            self.redrawn[faked.index] = int(updated.fetchall()[0][0])
-        forget(self.con)
-
-    def tidy(self) -> None:
-        """Drop what was kept to keep fakes apart."""
-        for name in self._kept_numbers:
-            self.con.execute(f"ALTER TABLE {self.target} DROP COLUMN {name}")
-
-    def _refuse(self, index: int) -> NoReturn:
-        column = self.columns[index]
-        self.con.execute(f"DROP TABLE {self.target}")
-        raise SpecError(
-            f"column `{column.name}`: `{column.treatment.describe()}` cannot give every one of its values a different "
-            "one, as there are more values than fakes; use `pseudonymize` or `suppress`"
-        )
 
     def outcome(self, rows_in: int) -> Deidentification:
         """Counts of what was done; frees the temporary tables."""
@@ -466,8 +382,8 @@ class _Job:
             inputs=tuple(dict.fromkeys(filter(None, inputs))),
             identity=None if faked is None else "unit" if faked.by_unit else "value",
             suppressed_cells=suppressed_cells,
-            redrawn=self.redrawn.get(index, 0),
-            fixed_rule=column.treatment.fixed_rule and (faked is None or faked not in self.unique),
+            redrawn=self.separation.redrawn.get(index, 0),
+            fixed_rule=column.treatment.fixed_rule and (faked is None or not self.separation.looks_around(faked)),
         )
 
 

@@ -290,6 +290,8 @@ def _of_place(kind: FakeKind, postcode: str, d: Digits, pools: Pools) -> str:
     """What a column tells of a place that it shares with others."""
     code, city = f"lpad(({postcode})::VARCHAR, 5, '0')", city_of(postcode, pools)
     street = _street(place_expression("street_address", d, pools), d, pools)
+    more = street if d.again is None else _joined(f"({d.again} + 1)::VARCHAR", "'-'", street)
+    street = _once_more(street, more, d)
     told: dict[FakeKind, str] = {
         "postcode": code,
         "city": city,

@@ -11,7 +11,7 @@ import pytest
 
 from synth_assets.classification import EntityType, Role
 from synth_assets.deidentification import Deidentification, RecordCondition, TreatedColumn, deidentify
-from synth_assets.deidentification.deidentify import KNOWN_GENDER
+from synth_assets.deidentification.columns import KNOWN_GENDER
 from synth_assets.deidentification.identities import names_another
 from synth_assets.deidentification.pools import Pools
 from synth_assets.errors import SpecError

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from synth_assets.deidentification import TreatedColumn, deidentify
+from synth_assets.deidentification import TreatedColumn, deidentify, fakes, separation
 from synth_assets.deidentification.gazetteer import POSTCODES, city_of, place_number, region_of
 from synth_assets.deidentification.pools import Pools
 
@@ -104,8 +104,73 @@ def test_every_postcode_has_a_city_and_every_city_postcodes(con: Con, locale: st
     assert places > 0.5 * POSTCODES
 
 
-def test_a_column_alone_is_as_it_was(con: Con) -> None:
-    """One column of a place is kept apart where it is unique; two of them agree instead."""
+def places(con: Con, select: str, unique: str, *names: str) -> list[tuple[Any, ...]]:
+    """Treat invented columns ``names`` of a query, and return the raw beside the treated values."""
+    con.execute(f"CREATE OR REPLACE TABLE a AS SELECT *, i::UBIGINT AS __unit, false AS __control FROM ({select})")
+    kinds = [column(name, {"fake": name, "identity": "value"}, unique=name == unique) for name in names]
+    found = deidentify(con, "a", [column("i", "keep"), *kinds], "t_a")
+    assert [outcome.fixed_rule for outcome in found.columns] == [True, *(name not in names for name in names)]
+    told = ", ".join([*(f"a.{name}" for name in names), *(f"t_a.{name}" for name in names)])
+    rows = con.execute(f"SELECT {told} FROM a JOIN t_a USING (i) ORDER BY i").fetchall()
+    pools = Pools()
+    for row in rows:  # what is told of a place agrees
+        made = dict(zip(names, row[len(names) :], strict=True))
+        if "postcode" in made and "city" in made:
+            at = f"{int(made['postcode'])}::UBIGINT"
+            assert con.execute(f"SELECT {city_of(at, pools)}").fetchone() == (made["city"],)
+    return rows
+
+
+def test_unique_postcodes_stay_unique_in_their_city(con: Con) -> None:
+    listed = "SELECT range AS i, (10000 + range)::VARCHAR AS postcode, 'C' || range % 10 AS city FROM range(340)"
+    rows = places(con, listed, "postcode", "postcode", "city")
+    assert len({row[2] for row in rows}) == 340
+    assert len({(row[1], row[3]) for row in rows}) == len({row[1] for row in rows}) == 10
+
+
+def test_what_finds_no_room_in_its_city_lies_in_another(con: Con) -> None:
+    listed = "SELECT range AS i, (10000 + range)::VARCHAR AS postcode, 'Home' AS city FROM range(120)"
+    rows = places(con, listed, "postcode", "postcode", "city")
+    assert len({row[2] for row in rows}) == 120
+    assert 1 < len({row[3] for row in rows}) < 5  # an invented city has about fifty postcodes
+
+
+def test_unique_cities_stay_unique(con: Con) -> None:
+    listed = "SELECT range AS i, 'R' || range % 40 AS region, 'C' || range AS city, 'P' || range % 600 AS postcode"
+    rows = places(con, f"{listed} FROM range(600)", "city", "region", "city", "postcode")
+    assert len({row[4] for row in rows}) == 600
+    assert len({row[5] for row in rows}) == 600  # as each lies in a city of its own
+    assert len({(row[0], row[3]) for row in rows}) < 60  # regions of fifteen cities have room for most of theirs
+
+
+def test_where_there_are_fewer_places_they_are_all_used(con: Con) -> None:
+    listed = "SELECT range AS i, 'R' || range AS region, 'c' || range % 7 AS city FROM range(90)"
+    rows = places(con, listed, "region", "region", "city")
+    assert len({row[2] for row in rows}) == Pools().size("region") < 90
+
+
+def test_unique_addresses_of_a_place_stay_unique(con: Con, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (separation, fakes):  # as if there were one street in the world
+        monkeypatch.setattr(module, "place_expression", lambda *_: "7::UBIGINT")
+    con.execute(
+        "CREATE OR REPLACE TABLE a AS SELECT range AS i, 'a' || range AS home, 'c' || range % 2 AS city, 'p' || "
+        "range % 2 AS postcode, range::UBIGINT AS __unit, false AS __control FROM range(6)"
+    )
+    columns = [
+        column("home", {"fake": "address"}, unique=True),
+        *(column(name, {"fake": name}) for name in ("city", "postcode")),
+    ]
+    found = deidentify(con, "a", columns, "t_a")
+    homes = {row[0] for row in con.execute("SELECT home FROM t_a").fetchall()}
+    assert (len(homes), found.columns[0].redrawn) == (6, 4)
+    assert {home.split("-")[0] for home in homes if "-" in home} == {"2", "3"}
+    assert con.execute("SELECT bool_and(ends_with(home, ', ' || city || ' ' || postcode)) FROM t_a").fetchall() == [
+        (True,)
+    ]
+    assert [outcome.fixed_rule for outcome in found.columns] == [False, True, True]
+
+
+def test_a_column_alone_is_kept_apart_by_itself(con: Con) -> None:
     con.execute(
         "CREATE OR REPLACE TABLE a AS SELECT i::VARCHAR AS id, 'v' || i AS region, 'c' || i AS city, i::UBIGINT AS "
         "__unit, false AS __control FROM range(50) AS r(i)"
@@ -114,6 +179,8 @@ def test_a_column_alone_is_as_it_was(con: Con) -> None:
     deidentify(con, "a", [region], "t_a", unit="id")
     assert con.execute("SELECT count(DISTINCT region) FROM t_a").fetchall() == [(50,)]
     found = deidentify(con, "a", [region, city], "t_a", unit="id")
-    assert con.execute("SELECT count(DISTINCT region) < 50 FROM t_a").fetchall() == [(True,)]
+    counted = "SELECT count(DISTINCT region), count(DISTINCT city) FROM t_a"
+    assert con.execute(counted).fetchall() == [(50, 50)]
     assert found.lineage["city"] == ("city", "region")
-    assert all(outcome.fixed_rule for outcome in found.columns)
+    assert not any(outcome.fixed_rule for outcome in found.columns)
+    assert [row[0] for row in con.execute("DESCRIBE t_a").fetchall()] == ["region", "city", "__unit", "__control"]

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from synth_assets.deidentification import TreatedColumn, deidentify
-from synth_assets.deidentification.deidentify import KNOWN_GENDER, KNOWN_HOME
+from synth_assets.deidentification.columns import KNOWN_GENDER, KNOWN_HOME
 from synth_assets.deidentification.fakes import Digits
 from synth_assets.deidentification.locales import HOMES, Homes, home_expression
 from synth_assets.deidentification.pools import Pools, name_words

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from synth_assets.deidentification import Randomize, TreatedColumn, answers, code_column, count_query, deidentify
-from synth_assets.deidentification.deidentify import KNOWN_GENDER
+from synth_assets.deidentification.columns import KNOWN_GENDER
 from synth_assets.deidentification.randomization import cells, code_expression, outcome_expression, response
 from synth_assets.errors import SpecError
 from synth_assets.mechanisms import RandomizedResponse

@@ -5,6 +5,7 @@ What belongs here: evidence from the table's name and from neighbours. What does
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,7 @@ _GLOBAL_KEYS = frozenset({"rowguid", "guid", "uuid", "unique id", "unique key", 
 _BARE = frozenset({
     "id", "code", "name", "description", "number", "nr", "no", "key", "type", "date", "title", "label", "status",
     "value", "uuid", "nom", "nombre", "nome", "naam", "desc", "cd", "bezeichnung", "nazwa", "libelle", "identifier",
-    "text",
+    "text", "official name", "short name", "long name", "common name",
 })  # fmt: skip
 
 
@@ -65,7 +66,7 @@ class Table:
         named = any(word in PEOPLE_WORDS or "PERSON" in kinds(word) for word in parts(self.name))
         spoken = any(word in PEOPLE_WORDS for name in self.columns for word in words(name))
         of_things = "person_id" not in found and any("THING" in kinds(word) for word in parts(self.name))
-        about = 1.0 if named else -float(of_things)
+        about = 1.5 if _called(self.name) == "PERSON" else 1.0 if named else -float(of_things)
         return sum(found.values()) + about + (0.5 if spoken else 0.0) + 0.5 * min(bodily, 3)
 
     @property
@@ -115,6 +116,7 @@ def in_context(table: Table) -> list[Finding]:
     return _neighbours(keyed)
 
 
+_MANY_POINTS = 4  # a shop's list of people, however it is called
 _OF_SOMETHING = frozenset({"code", "description", "desc"})
 
 
@@ -127,6 +129,11 @@ def _of_its_kind(table: Table, index: int) -> Finding:
         if several or small:
             note = "values: numbers, as of how many there are"
             return replace(finding, entity_type="measure", confidence=0.6, evidence=(*finding.evidence, note))
+    nouns = {word for word in parts(table.columns[index]) if "THING" in kinds(word)}
+    own = nouns & {form for word in parts(table.name) for form in (word, word.removesuffix("s"))}
+    if finding.entity_type == "person_id" and own and _called(table.name) == "THING" and found.distinct_share > 0.99:
+        note = "the row key of a table of things"
+        return replace(finding, entity_type="record_id", evidence=(*finding.evidence, note))
     if finding.entity_type == "card_expiry" and found.shares["date"] > 0.9:
         cards = {"credit_card", "card_cvv", "card_type", "iban"}
         if not cards & {other.entity_type for other in table.findings} and not _CARDS & set(
@@ -161,6 +168,7 @@ def _named_by_table(table: Table, index: int) -> Finding:
                 return replace(told, rule="the table's name and the column's")
     least = 0.6 if _of_places(table) else 0.3
     nameless = _called(table.name) == "THING" and found.values > 0 and max(found.given_names, found.surnames) < least
+    nameless &= table.points < _MANY_POINTS
     of_things = nameless or table.of_animals
     unspoken = not table.about_people and found.given_names < 0.3
     if finding.entity_type in {"person_name", "last_name", "first_name"} and (of_things or unspoken):
@@ -270,7 +278,7 @@ def _by_neighbours(table: Table, index: int) -> Finding:
     finding, found = table.findings[index], table.profiles[index]
     opaque = finding.confidence < DECIDED
     goal = " ".join(words(table.columns[index])) in {"target", "outcome", "label", "class", "result", "y"}
-    goal |= finding.entity_type == "measure" and any("`score`" in line for line in finding.evidence)
+    goal |= finding.entity_type == "measure" and any(_SCORED.search(line) for line in finding.evidence)
     if not (opaque or goal) or not found.values:
         return finding
     if table.about_people and (found.numeric or found.distinct <= 20) and (told := _subject(table)):
@@ -302,6 +310,7 @@ def _by_neighbours(table: Table, index: int) -> Finding:
     return finding
 
 
+_SCORED = re.compile(r"^name: `(\w+ )?(score|temperature|reading|result|pressure|index)`")
 _COARSE_VALUES = 20  # so few are nobody's key
 BESIDE_PEOPLE = "values beside people"
 _TOKENS = 0.7

@@ -12,6 +12,8 @@ from synth_assets.classification.values import SUBTYPES, VALUE_TYPES, Profile
 from synth_assets.classification.vocabulary import DIRECT, OTHER, QUASI, SENSITIVE, EntityType
 
 _NEAR = 0.6
+_TOO_LITTLE = 0.2  # share of a name that a word such as `name` covers: of a cycle, of a file
+_ANY_NAME: frozenset[EntityType] = frozenset({"person_name", "first_name", "last_name", "middle_name"})
 DECIDED = 0.5
 """Confidence from which on a verdict counts."""
 
@@ -45,6 +47,8 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
     meanings = _supported_first(meanings, by_value)
     contradicted: tuple[str, ...] = ()
     for place, reading in enumerate(meanings):
+        if reading.weight < _TOO_LITTLE and reading.entity_type in _ANY_NAME:
+            continue
         others = meanings[place + 1 :]
         doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
         if reason := _contradiction(reading.entity_type, found) or _misread(reading, found) or doubt:
@@ -348,7 +352,7 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
     if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
         return "values are no names"
     named = max(found.given_names, found.surnames) > 0
-    if entity in _NAMES | {"person_name"} and found.values >= 50 and found.distinct == 1 and not named:
+    if entity in _ANY_NAME and found.values >= 50 and found.distinct == 1 and not named:
         return "there are too few different values"
     if entity in _NEVER_DATES and found.shares["date"] > 0.9 and not found.numeric:
         return "values are dates"
@@ -409,6 +413,8 @@ def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
         return "there are too many different values"
     if entity == "credit_card" and found.share("card", "digits") < 0.3:
         return "values are no card numbers"
+    if entity == "person_date" and found.shares["lettered"] > 0.8 and found.shares["date"] < 0.1 and not found.numeric:
+        return "values are words"
     if entity in _NO_DATES and found.shares["date"] > 0.9 and not found.numeric:
         return "values are dates"
     if entity == "person_id" and found.values >= 30 and found.data_type.upper() == "BOOLEAN":

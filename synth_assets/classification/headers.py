@@ -294,14 +294,16 @@ def readings(header: str) -> tuple[Reading, ...]:
     """Every meaning of a column's name, the most likely first.
 
     Of phrases that cover the same share one that is somebody's wins, as ``smoking_flag`` is no less than smoking; then
-    the longer, the one nearer to the letter, and the later, as the head of a name stands last. A name that counts or
-    qualifies an identifier (``has_email``, ``PhoneNumberType``) does not hold one.
+    one whose words stand in its order, as a card's id is no id card; then the longer, the one nearer to the letter, and
+    the later, as the head of a name stands last. A name that counts or qualifies an identifier (``has_email``,
+    ``PhoneNumberType``) does not hold one.
     """
     raw = parts(header)
     marked = bool(_MARKED.match(header)) and raw[0] in PREFIXES | _COUNTING
     found = _words_of(raw, marked)
     total = sum(word.weight for word in found)
-    best: dict[EntityType, tuple[float, bool, int, int, int, str]] = {}
+    best: dict[EntityType, tuple[float, bool, bool, int, int, int, str]] = {}
+    least = (0.0, False, False, 0, 0, 0, "")
     for phrase in _candidates(form for word in found for form in word.forms):
         used = _places(phrase, found)
         if used is None:
@@ -314,10 +316,10 @@ def readings(header: str) -> tuple[Reading, ...]:
         torn = entity in _NAMES and max(used) - min(used) >= len(phrase)  # `last DM name` is no last name
         if alone or torn:
             covered *= _SOLO_WEIGHT
-        key = (round(covered, 4), personal, len(phrase), literal, max(used), " ".join(phrase))
-        best[entity] = max(best.get(entity, (0.0, False, 0, 0, 0, "")), key)
+        key = (round(covered, 4), personal, used == sorted(used), len(phrase), literal, max(used), " ".join(phrase))
+        best[entity] = max(best.get(entity, least), key)
     if key_of := _key_of(raw):
-        best[key_of] = max(best.get(key_of, (0.0, False, 0, 0, 0, "")), (0.9, True, 2, 0, 0, "a key"))
+        best[key_of] = max(best.get(key_of, least), (0.9, True, True, 2, 0, 0, "a key"))
     ranked = sorted(best.items(), key=lambda item: item[1], reverse=True)
     return tuple(Reading(entity, min(key[0], 1.0), key[-1]) for entity, key in ranked)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,26 +51,46 @@ TOWN = """
 """
 
 
-def prepare(folder: Path, consumers: str, pay: str = "") -> Platform:
-    """Everything up to the treated rows; ``town`` lists eight of each sex in each town, and twenty in the north.
+Prepare = Callable[..., Platform]
 
-    ``pay`` is what is done to that column.
+
+@pytest.fixture(scope="module")
+def prepare(tmp_path_factory: pytest.TempPathFactory) -> Prepare:
+    """Everything up to the treated rows in a new folder, made once for each ``pay``: what is done to that column.
+
+    ``town`` lists eight of each sex in each town, and twenty in the north.
     """
+    made: dict[str, Path] = {}
+
+    def prepared(folder: Path, consumers: str, pay: str = "") -> Platform:
+        if pay not in made:
+            made[pay] = tmp_path_factory.mktemp("treated")
+            treat(made[pay], pay)
+        shutil.copytree(made[pay], folder, dirs_exist_ok=True)
+        return opened(folder, consumers, pay)
+
+    return prepared
+
+
+def treat(folder: Path, pay: str) -> None:
     write_people(folder, 400)
     towns = ["North" if i > 48 else ("South", "East", "West")[i % 3] for i in range(90)]
     lines = [f"{i},{'Female' if i % 2 else 'Male'},{town}" for i, town in enumerate(towns)]
     (folder / "town.csv").write_text("n,sex,town\n" + "\n".join(lines) + "\n", "utf-8")
+    platform = opened(folder, "consumers: []\n", pay)
+    for source in platform.spec.sources:
+        ingest_source(platform, source.name)
+        classify_source(platform, source.name)
+        deidentify_source(platform, source.name)
+
+
+def opened(folder: Path, consumers: str, pay: str) -> Platform:
     path = write_spec(folder, consumers)
     text = path.read_text().replace("consumers:", f"{TOWN}consumers:", 1)
     path.write_text(text.replace("bins: 20}", f"bins: 20, treatment: {pay}}}") if pay else text)
     spec = load_spec(path, {})
     warehouse = Warehouse(spec.root, bytes(range(32)))  # a key of its own would draw another control sample each time
-    made = Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
-    for source in spec.sources:
-        ingest_source(made, source.name)
-        classify_source(made, source.name)
-        deidentify_source(made, source.name)
-    return made
+    return Platform(spec, warehouse, open_ledger(warehouse), lambda: "2026-01-01T00:00:00+00:00", "test")
 
 
 def publish(platform: Platform, name: str) -> dict[str, Any]:
@@ -86,7 +108,7 @@ def report(platform: Platform, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def platform(tmp_path_factory: pytest.TempPathFactory, prepare: Prepare) -> Platform:
     return prepare(tmp_path_factory.mktemp("anonymous"), CONSUMERS)
 
 
@@ -148,14 +170,14 @@ def test_a_population_of_another_source_hides_the_rows(platform: Platform) -> No
     assert found["after"]["journalist"]["highest"] <= 1 / 20
 
 
-def test_a_population_that_is_treated_otherwise_is_refused(tmp_path: Path) -> None:
+def test_a_population_that_is_treated_otherwise_is_refused(tmp_path: Path, prepare: Prepare) -> None:
     platform = prepare(tmp_path, CONSUMERS.replace("columns: [sex, town]", "columns: [sex, age]"))
     consumer, product = platform.spec.product("team/hidden")
     with pytest.raises(SourceError, match="source town cannot be its population, as it does not treat `age`"):
         stage_product(platform, consumer, product)
 
 
-def test_what_is_impossible_writes_and_notes_nothing(tmp_path: Path) -> None:
+def test_what_is_impossible_writes_and_notes_nothing(tmp_path: Path, prepare: Prepare) -> None:
     platform = prepare(tmp_path, CONSUMERS.replace("{k: 5}", "{k: 5000}"))
     consumer, product = platform.spec.product("team/alike")
     with pytest.raises(AnonymityUnreachable, match=r"the table has \d+ units; the largest k is \d+; ask for less"):
@@ -193,7 +215,7 @@ def given(platform: Platform, name: str) -> None:
     platform.ledger.record_publication(name, made["release_id"], made["digest"], "2026-01-01")
 
 
-def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path) -> None:
+def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path, prepare: Prepare) -> None:
     platform = prepare(tmp_path, BESIDE, HALF)
     free = staged(platform, "others/sexes")
     staged(platform, "team/towns")
@@ -209,7 +231,7 @@ def test_two_products_of_a_consumer_are_k_anonymous_together(tmp_path: Path) -> 
     assert told.endswith("in all of them together, and no combinations tell too much of sensitive values")
 
 
-def test_consumers_who_share_a_key_are_one(tmp_path: Path) -> None:
+def test_consumers_who_share_a_key_are_one(tmp_path: Path, prepare: Prepare) -> None:
     together = BESIDE
     for name in ("team", "others"):
         together = together.replace(f"name: {name}\n", f"name: {name}\n    key: both\n")
@@ -218,7 +240,9 @@ def test_consumers_who_share_a_key_are_one(tmp_path: Path) -> None:
     assert staged(platform, "others/sexes")["beside"]["same"] == 1
 
 
-def test_a_table_that_others_overtook_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_others_overtook_is_not_published(
+    tmp_path: Path, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     platform = prepare(tmp_path, BESIDE, HALF)
     consumer, product = platform.spec.product("team/sexes")
     with monkeypatch.context() as blind:  # as if it had been staged before the other one was there
@@ -232,7 +256,7 @@ def test_a_table_that_others_overtook_is_not_published(tmp_path: Path, monkeypat
         publish_product(platform, consumer, product)
 
 
-def test_another_snapshot_is_told_beside_the_one_before(tmp_path: Path) -> None:
+def test_another_snapshot_is_told_beside_the_one_before(tmp_path: Path, prepare: Prepare) -> None:
     platform = prepare(tmp_path, BESIDE, HALF)
     given(platform, "team/towns")
     lines = (tmp_path / "people.csv").read_text().splitlines()

@@ -129,6 +129,9 @@ def _of_its_kind(table: Table, index: int) -> Finding:
         if several or small:
             note = "values: numbers, as of how many there are"
             return replace(finding, entity_type="measure", confidence=0.6, evidence=(*finding.evidence, note))
+    if _DEPARTMENTS & set(name) and finding.entity_type == "organization" and _has_places(table):
+        note = "the table's other columns name places, and no pay or occupation"
+        return replace(finding, entity_type="region", evidence=(*finding.evidence, note))
     nouns = {word for word in parts(table.columns[index]) if "THING" in kinds(word)}
     own = nouns & {form for word in parts(table.name) for form in (word, word.removesuffix("s"))}
     if finding.entity_type == "person_id" and own and _called(table.name) == "THING" and found.distinct_share > 0.99:
@@ -145,6 +148,16 @@ def _of_its_kind(table: Table, index: int) -> Finding:
 
 
 _CROWD = 1000
+_DEPARTMENTS = frozenset({"departamento", "departement", "dpto", "depto"})
+"""Of a firm or of a country."""
+
+
+def _has_places(table: Table) -> bool:
+    """Whether a table names cities or regions, and nothing of somebody's work."""
+    known = {finding.entity_type for finding in table.findings if finding.confidence >= DECIDED}
+    return bool(known & {"city", "region", "postcode"}) and not known & {"salary", "occupation"}
+
+
 _CARDS = frozenset(
     {"card", "cc", "karte", "karten", "kreditkarte", "carte", "tarjeta", "cartao", "carta", "karta", "kart"}
 )
@@ -205,8 +218,10 @@ def _row_key(table: Table) -> list[Finding]:
         finding = settled[index]
         key = " ".join(word for word in words(name) if len(word) > 1)
         unknown = finding.confidence < DECIDED and not keys
+        numbered = finding.rule == NOTHING and found.numeric and not found.fractional and called == "PERSON"
         bare = key in _KEYS and (not keys or called == "PERSON" or key in _GLOBAL_KEYS)
-        if finding.entity_type == "record_id" and (bare or unknown) and found.distinct_share > 0.99:
+        row = (finding.entity_type == "record_id" and (bare or unknown)) or (numbered and bare)
+        if row and found.distinct_share > 0.99:
             note = "the row key of a table about people"
             settled[index] = replace(
                 finding,
@@ -279,6 +294,8 @@ def _by_neighbours(table: Table, index: int) -> Finding:
     opaque = finding.confidence < DECIDED
     goal = " ".join(words(table.columns[index])) in {"target", "outcome", "label", "class", "result", "y"}
     goal |= finding.entity_type == "measure" and any(_SCORED.search(line) for line in finding.evidence)
+    if finding.entity_type == "amount" and table.about_people and _of_pay(table):
+        return replace(finding, entity_type="salary", evidence=(*finding.evidence, "the table is about pay"))
     if not (opaque or goal) or not found.values:
         return finding
     if table.about_people and (found.numeric or found.distinct <= 20) and (told := _subject(table)):
@@ -361,11 +378,17 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
     named = {reading.entity_type for reading in readings(table.name) if reading.weight > 0.4}
     for subject, entities, entity in _SUBJECTS:
         count = sum(kind in entities for kind in known)
-        if count >= 3 and count / len(known) >= 0.35:
+        if count >= 3 and count / len(known) >= 0.35 and 2 * len(known) >= len(table.columns):
             return entity, f"{count} of the {len(known)} known columns are about {subject}"
         if subject in {"health", "performance"} and named & entities:
             return entity, f"the table's name speaks of {subject}"
     return None
+
+
+def _of_pay(table: Table) -> bool:
+    """Whether a table is about what people are paid, by its name or by three columns."""
+    named = any(r.entity_type == "salary" and r.weight > 0.4 for r in readings(table.name))
+    return named or sum(f.entity_type == "salary" and f.confidence >= DECIDED for f in table.findings) >= 3
 
 
 THINGS_TOO: frozenset[EntityType] = QUASI | {

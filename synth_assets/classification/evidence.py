@@ -47,7 +47,7 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
     meanings = _supported_first(meanings, by_value)
     contradicted: tuple[str, ...] = ()
     for place, reading in enumerate(meanings):
-        if reading.weight < _TOO_LITTLE and reading.entity_type in _ANY_NAME:
+        if reading.weight <= _TOO_LITTLE and reading.entity_type in _ANY_NAME:
             continue
         others = meanings[place + 1 :]
         doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
@@ -383,6 +383,8 @@ def _misread(reading: Reading, found: Profile) -> str | None:
         return None
     if reading.entity_type in {"date", "person_date"} and found.high < 1000 and "year" in reading.phrase:
         return "the numbers are too small for years" if found.high > 12 or found.low == 0 else None
+    if reading.entity_type == "date" and "month" in reading.phrase and (found.fractional or found.high > 999_999):
+        return "the numbers are no months"
     if reading.entity_type in {"latitude", "longitude"} and max(abs(found.high), abs(found.low or 0.0)) > 180:
         return "the numbers are no degrees"
     return None

@@ -104,7 +104,7 @@ def _words(locale: str) -> dict[PoolName, tuple[str, ...]]:
     female, male, last = name_words(locale)
     unisex = {*female} & {*male}
     return {
-        **_names(*_without(unisex, female, male), last, last),
+        **_names(*_without(unisex, female, male), last),
         "street_suffix": _listed("address", locale, "street_suffixes")
         or _listed("address", "en_US", "street_suffixes"),
         "city": _drawn(locale, "city"),
@@ -154,13 +154,13 @@ def apart_names(locales: Sequence[str]) -> dict[str, dict[PoolName, tuple[str, .
     unisex = {name for female, _, _ in known.values() for name in female} & {
         name for _, male, _ in known.values() for name in male
     }
-    latin = tuple(sorted({word for _, _, last in known.values() if _is_latin(last) for word in last}))
+    latin = _heads({word.lower() for _, _, last in known.values() if _is_latin(last) for word in last}, _HEADS)
     taken, found = set(unisex), {}
     for locale, lists in known.items():
         female, male = _without(taken, *lists[:2])
         last = tuple(word for word in lists[2] if word.lower() not in taken)
         if min(len(female), len(male), len(last)) >= _FEWEST:
-            found[locale] = _names(female, male, last, latin if _is_latin(last) else last)
+            found[locale] = _names(female, male, last, latin if _is_latin(last) else None)
             taken |= {*female, *male, *(word.lower() for word in last)}
     return found
 
@@ -170,13 +170,11 @@ def _is_latin(words: Sequence[str]) -> bool:
 
 
 def _names(
-    female: tuple[str, ...], male: tuple[str, ...], last: tuple[str, ...], real: tuple[str, ...]
+    female: tuple[str, ...], male: tuple[str, ...], last: tuple[str, ...], heads: tuple[str, ...] | None = None
 ) -> dict[PoolName, tuple[str, ...]]:
-    """The lists that names are made of; ``real`` are surnames that no invented one may be taken for."""
-    tails = {word.lower() for word in real}
-    latin = _is_latin(last)
-    heads = tuple(head for head in _HEADS if not _begins_real(head.lower(), tails)) if latin else last
-    heads = _unmistakable(heads, tails)
+    """The lists that names are made of; without ``heads`` those that suit the surnames."""
+    if heads is None:
+        heads = _heads({word.lower() for word in last}, _HEADS if _is_latin(last) else last)
     return {
         "female": female,
         "male": male,
@@ -187,6 +185,12 @@ def _names(
         "last": tuple(word.lower() for word in last),
         "last_ascii": tuple(_ascii(word) or "p" for word in last),
     }
+
+
+def _heads(tails: set[str], heads: tuple[str, ...]) -> tuple[str, ...]:
+    """The heads that, before surnames, make no real one and none that another head makes of another."""
+    invented = heads is _HEADS
+    return _unmistakable(tuple(h for h in heads if not (invented and _begins_real(h.lower(), tails))), tails)
 
 
 def _begins_real(head: str, surnames: set[str]) -> bool:

@@ -131,8 +131,9 @@ def _fit(
         return Fit(r2=float(r2_score(test[1], model.predict(test[0]))))
     if len(np.unique(train[1])) < 2:  # a product of one class predicts it always
         return Fit(accuracy=float((test[1] == train[1][0]).mean()), auc=0.5)
-    # Early stopping splits rows by class, which a class of one row does not survive.
-    stopping = "auto" if np.unique(train[1], return_counts=True)[1].min() > 1 else False
+    # A tenth of the rows says when to stop; it holds every class, which few rows or a class of one do not allow.
+    counts = np.unique(train[1], return_counts=True)[1]
+    stopping = bool(counts.min() > 1 and len(train[1]) >= 20 * len(counts))
     classifier = trees.HistGradientBoostingClassifier(early_stopping=stopping, **settings).fit(*train)
     shares = classifier.predict_proba(test[0])
     right = float((classifier.predict(test[0]) == test[1]).mean())

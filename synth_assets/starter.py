@@ -19,7 +19,7 @@ from synth_assets.classification import ColumnVerdict, apply_decisions, classify
 from synth_assets.classification.exchange import ROWS_OF_A_UNIT, Described, Reference, TableFacts, read_metadata
 from synth_assets.classification.inclusion import Listing, find_inclusions, of_persons, with_inclusions
 from synth_assets.classification.values import excerpt
-from synth_assets.deidentification import resolve_treatment
+from synth_assets.deidentification import locale_of_country, resolve_treatment
 from synth_assets.errors import SpecError, sealed
 from synth_assets.ingestion import SourceFormat, open_relation
 from synth_assets.storage import quote
@@ -291,6 +291,7 @@ def _render_source(
             lines.append(f"    people: {people}  # the source that lists these people")
     else:
         lines.append("    # unit: ...  # the column that says who is protected; without it each row is its own unit")
+    lines += _render_locale(source)
     lines.append("    budget: {epsilon: 4, delta: 1e-5}  # the most this source may ever be charged")
     lines.append("    columns:")
     for verdict in source.verdicts:
@@ -315,6 +316,15 @@ def _render_source(
     if all(line.startswith("      # ") for line in lines[-len(source.verdicts) :]):
         lines[-len(source.verdicts) - 1] = "    columns: {}"
     return lines
+
+
+def _render_locale(source: ScannedSource) -> list[str]:
+    """Whose words fakes are made of, where the numbers of persons are all of one country and it is not the default."""
+    found = {v.subtype[:2]: v.column for v in source.verdicts if v.entity_type == "national_id" and v.subtype}
+    locale = locale_of_country(next(iter(found), "")) if len(found) == 1 else None
+    if locale is None or locale == "en_US":
+        return []
+    return [f"    locale: {locale}  # whose words fakes are made of: the numbers of persons are of that country"]
 
 
 def _render_consumer(source: ScannedSource) -> list[str]:

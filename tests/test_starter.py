@@ -39,6 +39,16 @@ def test_a_starter_is_a_valid_spec(people: Path, tmp_path: Path) -> None:
     assert product.columns == ("age", "sex")
 
 
+def test_numbers_of_persons_tell_the_locale(people: Path, tmp_path: Path) -> None:
+    from stdnum.pl import pesel
+
+    stems = [f"{70 + i % 30:02d}{1 + i % 12:02d}{1 + i % 28:02d}{i % 10000:04d}" for i in range(200)]
+    rows = [f"{i},{stem}{pesel.calc_check_digit(stem)}" for i, stem in enumerate(stems)]
+    polish = write(tmp_path / "polish.csv", "id,pesel", rows)
+    spec = load_spec(write_starter(tmp_path / "out", [people, polish])[0], {})
+    assert {source.name: source.locale for source in spec.sources} == {"people": "en_US", "polish": "pl_PL"}
+
+
 def test_an_undecided_column_is_left_to_a_person(people: Path, tmp_path: Path) -> None:
     text = write_starter(tmp_path / "out", [people])[0].read_text()
     (line,) = [line for line in text.splitlines() if "zz9" in line]

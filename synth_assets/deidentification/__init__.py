@@ -15,7 +15,7 @@ from synth_assets.deidentification.defaults import default_treatment, resolve_tr
 from synth_assets.deidentification.deidentify import deidentify
 from synth_assets.deidentification.forms import Treatment, parse_treatment
 from synth_assets.deidentification.harbor import SafeHarbor
-from synth_assets.deidentification.locales import home_expression
+from synth_assets.deidentification.locales import home_expression, locale_of_country
 from synth_assets.deidentification.policies import Policy
 from synth_assets.deidentification.pools import Locale
 from synth_assets.deidentification.randomization import (
@@ -81,6 +81,7 @@ __all__ = [
     "deidentify",
     "follow_references",
     "home_expression",
+    "locale_of_country",
     "middles",
     "parse_treatment",
     "references_of",

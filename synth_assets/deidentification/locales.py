@@ -76,6 +76,16 @@ def home_expression(column: str, language: bool) -> str:
     return f"CASE {' '.join(told)} END"
 
 
+def locale_of_country(code: str) -> str | None:
+    """The locale of a country's code of two letters; None where it is none of :data:`HOMES`.
+
+    >>> locale_of_country("de"), locale_of_country("gb"), locale_of_country("xx")
+    ('de_DE', 'en_US', None)
+    """
+    words = {word.strip(): locale for locale, (countries, _) in HOMES.items() for word in countries.split(",")}
+    return words.get(code)
+
+
 @lru_cache(maxsize=1)
 def _apart() -> dict[str, dict[PoolName, tuple[str, ...]]]:
     return apart_names(tuple(HOMES))
@@ -127,4 +137,4 @@ class Homes:
         return f"CASE {home} {cases} ELSE {rest} END" if made else rest
 
 
-__all__ = ["HOMES", "NAMES", "Homes", "home_expression"]
+__all__ = ["HOMES", "NAMES", "Homes", "home_expression", "locale_of_country"]

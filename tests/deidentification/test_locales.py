@@ -10,7 +10,7 @@ import pytest
 from synth_assets.deidentification import TreatedColumn, deidentify
 from synth_assets.deidentification.columns import KNOWN_GENDER, KNOWN_HOME
 from synth_assets.deidentification.fakes import Digits
-from synth_assets.deidentification.locales import HOMES, Homes, home_expression
+from synth_assets.deidentification.locales import HOMES, Homes, home_expression, locale_of_country
 from synth_assets.deidentification.pools import Pools, name_words
 
 WORDS = {locale: name_words(locale or "en_US") for locale in ("de_DE", "pl_PL", "ja_JP", None)}
@@ -53,6 +53,7 @@ def treated(con: Con) -> Con:
 
 
 def test_words_for_countries_and_languages(con: Con) -> None:
+    assert [locale_of_country(code) for code in ("de", "gb", "ar", "xx")] == ["de_DE", "en_US", "es_ES", None]
     told = [("Germany", "de_DE"), ("GBR", "en_US"), (" méxico", "es_ES"), ("uk", "en_US"), ("Mars", None), (None, None)]
     for word, locale in told:
         assert con.execute(f"SELECT {home_expression('$1::VARCHAR', False)}", [word]).fetchone() == (locale,)

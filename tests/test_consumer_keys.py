@@ -53,8 +53,8 @@ CONSUMER = """
         rows: {{}}
       - {{name: maiden, source: people, columns: [id, maiden], rows: {{}}}}
       - {{name: visits, source: visits, columns: [visit, id, name, phone, at], rows: {{}}}}
-      - {{name: towns, source: people, columns: [sex, town], anonymize: {{k: 2}}}}
 """
+ALIKE = "      - {name: towns, source: people, columns: [sex, town], anonymize: {k: 2}}\n"
 KEYS = {"one": "", "two": "", "left": "key: both", "right": "key: both"}
 
 
@@ -72,7 +72,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
         for v in range(2)
     ]
     (folder / "visits.csv").write_text("visit,id,name,phone,at\n" + "\n".join(lines) + "\n")
-    consumers = "".join(CONSUMER.format(name=name, key=key) for name, key in KEYS.items())
+    consumers = "".join(CONSUMER.format(name=name, key=key) + ("" if key else ALIKE) for name, key in KEYS.items())
     (folder / "synth.yaml").write_text(SPEC + consumers)
     made = platform_of(folder / "synth.yaml")
     spec = made.spec

@@ -228,7 +228,7 @@ def test_it_is_counted_again_over_finished_tables(con: duckdb.DuckDBPyConnection
     assert count_torn(con, everybody, {0: left_out}) == 3  # of those whom the towns do not show nothing is told
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.tuples(cell, st.sampled_from("xyz"), st.integers(0, 11)), min_size=6, max_size=30),
     st.dictionaries(st.integers(0, 11), cell, min_size=6),

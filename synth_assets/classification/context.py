@@ -63,11 +63,13 @@ class Table:
                 points = _points(name, profile, finding)
                 found[finding.entity_type] = max(found.get(finding.entity_type, 0.0), points)
                 bodily += finding.entity_type == "health" and points == 1
+        known = {finding.entity_type for finding in self.findings if finding.confidence >= DECIDED}
         named = any(word in PEOPLE_WORDS or "PERSON" in kinds(word) for word in parts(self.name))
         spoken = any(word in PEOPLE_WORDS for name in self.columns for word in words(name))
         of_things = "person_id" not in found and any("THING" in kinds(word) for word in parts(self.name))
         about = 1.5 if _called(self.name) == "PERSON" else 1.0 if named else -float(of_things)
-        return sum(found.values()) + about + (0.5 if spoken else 0.0) + 0.5 * min(bodily, 3)
+        delivered = {"person_id", "street_address"} <= known  # orders say where their customers live
+        return sum(found.values()) + about + 0.5 * spoken + 0.5 * min(bodily, 3) + delivered
 
     @property
     def about_people(self) -> bool:

@@ -41,6 +41,7 @@ _SOLO = frozenset({
 _NEARLY_ALL, _SOLO_WEIGHT = 0.75, 0.6
 _FILLER_WEIGHT = 0.25
 _PERSON_WEIGHT = 0.4
+_UNKNOWN_WEIGHT = 0.8  # of a word that nobody knows: its head says more
 _DIGIT_WEIGHT = 0.1
 
 _COUNTING = frozenset(
@@ -286,6 +287,8 @@ def _weight(word: str, forms: frozenset[str], first: bool) -> float:
         return _DIGIT_WEIGHT
     if word in FILLERS or forms & FILLERS or _HIRAGANA.fullmatch(word):
         return _FILLER_WEIGHT
+    if forms == {word} and word not in _known():
+        return _UNKNOWN_WEIGHT
     return _PERSON_WEIGHT if "PERSON" in forms else 1.0
 
 

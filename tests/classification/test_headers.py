@@ -61,7 +61,7 @@ def test_words(header: str, expected: tuple[str, ...]) -> None:
         ("email_verified", "flag"),
         ("marital status", "marital_status"),
         ("cc_cvc", "card_cvv"),
-        ("salary_currency", "code"),
+        ("salary_currency", "category"),
         ("marital_status_id", "marital_status"),
         ("emp_status_id", "record_id"),
         ("КодКлиента", "person_id"),

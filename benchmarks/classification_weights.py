@@ -5,10 +5,10 @@
 
 ``classification_evidence.csv`` holds counts and shares of 129 tables as they were met for the first time: 60 that two
 strangers made up (the first 25 collected by later rules with the *vocabulary of before* they were seen) and 69 of
-public repositories, labelled by two others. With a vocabulary that was mended after the errors on them were known any weights
-would come out too sure. Strangers differ from each other more than their tables do: weights of the first 25 alone gave
-.9 and more to columns of the next 35 of which 87 % were right. Hence ``CAUTION``, taken off the log odds; it was chosen
-by the left-out figures, those of a sixteenth of the tables after the other. ``--write`` fits all of them.
+public repositories, labelled by two others. With a vocabulary that was mended after the errors on them were known any
+weights would come out too sure. Strangers differ from each other more than their tables do: weights of the first 25
+alone gave .9 and more to columns of the next 35 of which 87 % were right. Hence ``CAUTION``, taken off the log odds; it
+was chosen by the left-out figures, those of a sixteenth of the tables after the other. ``--write`` fits all of them.
 """
 
 from __future__ import annotations

@@ -379,6 +379,8 @@ _NO_DATES: frozenset[EntityType] = frozenset({"age", "person_id", "salary", "car
 
 def _misread(reading: Reading, found: Profile) -> str | None:
     """Why values cannot be what a phrase usually means."""
+    if reading.phrase == "unnamed" and not (found.numeric and found.distinct_share > 0.99):
+        return "only numbers of rows are known to stand under no name"
     if found.high is None or found.values < 3:
         return None
     if reading.entity_type in {"date", "person_date"} and found.high < 1000 and "year" in reading.phrase:

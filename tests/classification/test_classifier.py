@@ -129,6 +129,13 @@ def test_a_bare_code_is_of_what_the_table_lists(con: duckdb.DuckDBPyConnection) 
     assert verdicts(con, rows, "people")["CODE"].role != "sensitive"
 
 
+def test_what_stands_under_no_name_is_not_taken_for_a_row_number(con: duckdb.DuckDBPyConnection) -> None:
+    rows = 'SELECT i AS "Unnamed: 0", \'Ann Miller\' AS "Unnamed: 9", i % 3 AS "Unnamed: 10" FROM range(60) AS r(i)'
+    found = verdicts(con, rows)
+    assert found["Unnamed: 0"].entity_type == "record_id"
+    assert {found[name].role for name in ("Unnamed: 9", "Unnamed: 10")} <= {"undecided", "direct_identifier"}
+
+
 def test_ages_may_be_days(con: duckdb.DuckDBPyConnection) -> None:
     found = verdicts(con, "SELECT i AS patient_id, 400 * i AS age, i % 2 AS smoker FROM range(90) AS r(i)")
     assert found["age"].entity_type == "age"

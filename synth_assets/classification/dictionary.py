@@ -1,4 +1,4 @@
-"""What column names mean, in English, German, French, Spanish, Portuguese, Italian, Dutch, Polish and Japanese.
+"""What column names mean, in English and the everyday words of thirty other languages.
 
 The phrases stand in ``dictionary.yaml``. A phrase counts where its words are found in a column's name; how much of the
 name it covers is its weight. What does not belong here: any rule.

@@ -1,4 +1,4 @@
-"""What a column's name says: words in thirty languages, in full or in short, weighed by how much of the name they cover.
+"""What a column's name says: words in thirty languages, in full or in short, weighed by how much of it they cover.
 
 A name is cut into words, glued words into their parts, and each is read as itself, as its English meaning and as its
 kind (a person, a thing, an event). A phrase of the dictionary is found where all its words are, in any order.

@@ -7,6 +7,7 @@ Where a range is documented as never issued, the fake lies in it and its check d
   occurs twice is not imitated;
 - ``fr_nir``: first digit 9 (INSEE: 1 to 4, 7 and 8 are used), key of 97;
 - ``gb_nino``: prefixes BG, GB, KN, NK, NT, TN, ZZ (HMRC NIM39110: not used); it has no check digit;
+- ``it_cf``: days 72 to 99 (men have 1 to 31, women 41 to 71), check letter (DM of 23 December 1976);
 - ``pl_pesel``: months 13 to 19, which no century uses (Act on population records, art. 15), weighted check digit.
 
 The others have no such range. Their check digit or letter is wrong, so that no office can have issued them:
@@ -25,6 +26,7 @@ PLACES: dict[str, int] = {
     "es_dni": 10**8,
     "fr_nir": 10**12,
     "gb_nino": 7 * 10**6 * 4,
+    "it_cf": 20**6 * 12 * 28 * 1000,
     "nl_bsn": 10**8,
     "pl_pesel": 7 * 10**8,
 }
@@ -94,6 +96,37 @@ def _gb_nino(place: str) -> str:
     return f"{prefix} || {_digits(place, 6)} || substr('ABCD', 1 + ({place} // 1000000 % 4)::BIGINT, 1)"
 
 
+_CONSONANTS, _MONTHS = "BCDFGHJKLMNPQRSTVWXZ", "ABCDEHLMPRST"
+_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+"""What a letter, or the digit of its place in the alphabet, counts for at an odd place; at even ones, its place."""
+
+
+def _it_cf(place: str) -> str:
+    """Six letters of names, year, month, day, a town, and the check letter."""
+    letters = [f"({place} // {20**power} % 20)" for power in range(6)]
+    names = " || ".join(f"substr('{_CONSONANTS}', 1 + {letter}::BIGINT, 1)" for letter in letters)
+    rest = f"({place} // {20**6})"
+    month, day, town = f"({rest} % 12)", f"(72 + {rest} // 12 % 28)", f"({rest} // 336 % 1000)"
+    year = f"({rest} // 7 % 100)"
+    counted = [_counts(_CONSONANTS, letter, odd=i % 2 == 0) for i, letter in enumerate(letters)]
+    counted += [_counts("", f"({year} // 10)", odd=True), f"({year} % 10)", _counts(_MONTHS, month, odd=True)]
+    counted += [f"({day} // 10)", _counts("", f"({day} % 10)", odd=True), str(ord("Z") - ord("A"))]
+    counted += [
+        _counts("", f"({town} // 100)", odd=True),
+        f"({town} // 10 % 10)",
+        _counts("", f"({town} % 10)", odd=True),
+    ]
+    check = f"chr((65 + ({' + '.join(counted)}) % 26)::INTEGER)"
+    date = f"{_digits(year, 2)} || substr('{_MONTHS}', 1 + {month}::BIGINT, 1) || {day}::VARCHAR"
+    return f"{names} || {date} || 'Z' || {_digits(town, 3)} || {check}"
+
+
+def _counts(letters: str, index: str, *, odd: bool) -> str:
+    """What one of some letters, or a digit where there are none, counts for in the sum."""
+    places = [ord(letter) - ord("A") for letter in letters] or list(range(10))
+    return f"list_extract({[_ODD[place] if odd else place for place in places]}, 1 + {index}::BIGINT)"
+
+
 def _pl_pesel(place: str) -> str:
     """Year, month, then six digits of day and serial, and the check digit."""
     year, month = f"({place} // 7000000 % 100)", f"(13 + {place} // 1000000 % 7)"
@@ -110,6 +143,7 @@ _RECIPES: dict[str, Callable[[str], str]] = {
     "es_dni": _es_dni,
     "fr_nir": _fr_nir,
     "gb_nino": _gb_nino,
+    "it_cf": _it_cf,
     "nl_bsn": _one_beyond(range(9, 1, -1)),  # the "elfproef"
     "pl_pesel": _pl_pesel,
 }

@@ -45,6 +45,7 @@ FakeKind = Literal[
     "es_dni",
     "fr_nir",
     "gb_nino",
+    "it_cf",
     "nl_bsn",
     "pl_pesel",
 ]

@@ -17,6 +17,7 @@ from stdnum.ca import sin
 from stdnum.es import dni
 from stdnum.fr import nir
 from stdnum.iso7064 import mod_11_10
+from stdnum.it import codicefiscale
 from stdnum.nl import bsn
 from stdnum.pl import pesel
 from stdnum.us import itin, ssn
@@ -209,6 +210,11 @@ ISSUED_BY_NOBODY: dict[str, Callable[[str], bool]] = {
     "de_idnr": lambda n: mod_11_10.is_valid(n) and n[0] == "0" and len(n) == 11,
     "fr_nir": lambda n: nir.calc_check_digits(n[:13]) == n[13:] and n[0] == "9" and len(n) == 15,
     "gb_nino": lambda n: re.fullmatch(r"(BG|GB|KN|NK|NT|TN|ZZ)\d{6}[ABCD]", n) is not None,
+    "it_cf": lambda n: (
+        re.fullmatch(r"[B-Z]{6}\d\d[ABCDEHLMPRST][7-9]\dZ\d{3}[A-Z]", n) is not None
+        and codicefiscale.calc_check_digit(n[:15]) == n[15]
+        and 72 <= int(n[9:11]) <= 99
+    ),
     "pl_pesel": lambda n: pesel.calc_check_digit(n[:10]) == n[10:] and 13 <= int(n[2:4]) <= 19,
     "au_tfn": lambda n: re.fullmatch(r"\d{9}", n) is not None and not tfn.is_valid(n),
     "br_cpf": lambda n: re.fullmatch(r"\d{3}\.\d{3}\.\d{3}-\d\d", n) is not None and not cpf.is_valid(n),

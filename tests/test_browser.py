@@ -73,7 +73,7 @@ def server(workspace: Path) -> Iterator[str]:
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(3)  # it waits for connections that a browser left open
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
 

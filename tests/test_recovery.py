@@ -2,76 +2,76 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any, NoReturn
 
 import duckdb
 import pytest
 
+from synth_assets import publication, release
+from synth_assets.accounting import Ledger
 from synth_assets.certification import evaluate_product
 from synth_assets.pipeline import Platform, classify_source, deidentify_source, ingest_source
 from synth_assets.publication import publish_product
 from synth_assets.release import stage_product
+from synth_assets.storage import sync_replace
+from synth_assets.synthesis import Independent
 from tests.workspace import product, read, write_people, write_spec
 
-ROOT = Path(__file__).parent.parent
 NOW = "2026-01-01T00:00:00+00:00"
+Step = Callable[..., Any]
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from synth_assets import certification, publication, release
-from synth_assets.accounting import Ledger
-from synth_assets.synthesis import Independent
-from tests.test_recovery import walk
 
-def die(*a, **k):
+def die(*_: object, **__: object) -> NoReturn:
+    """Kill this process, as a power cut does."""
     os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("a dead process goes on")
 
-def die_after(function):
-    def wrapped(*a, **k):
-        function(*a, **k)
+
+def die_after(function: Step) -> Step:
+    def wrapped(*arguments: Any, **named: Any) -> None:
+        function(*arguments, **named)
         die()
+
     return wrapped
 
-def die_at(function, count):
+
+def die_at(function: Step, count: int) -> Step:
     left = [count]
-    def wrapped(*a, **k):
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
         left[0] -= 1
-        if left[0] == 0:
-            die()
-        return function(*a, **k)
+        return function(*arguments, **named) if left[0] else die()
+
     return wrapped
 
-point = sys.argv[2]
-if point == "before the charge":
-    Ledger.charge = die
-elif point == "after the charge":
-    Ledger.charge = die_after(Ledger.charge)
-elif point == "while fitting":
-    Independent.fit = die_at(Independent.fit, 2)  # the first is of no row, before the charge
-elif point == "before the table is whole":
-    release.put_meta = die
-elif point == "table stored, not noted":
-    Ledger.complete = die
-elif point == "noted as released":
-    Ledger.complete = die_after(Ledger.complete)
-elif point == "before the certificate":
-    Ledger.certify = die
-elif point == "after the certificate":
-    Ledger.certify = die_after(Ledger.certify)
-elif point.startswith("renaming file"):
-    publication.sync_replace = die_at(publication.sync_replace, int(point.split()[-1]))
-elif point == "published, not noted":
-    Ledger.record_publication = die
-else:
-    raise SystemExit(f"unknown point {point}")
-walk(Path(sys.argv[1]))
-raise SystemExit("nothing died")
-"""
+
+def walk_and_die(folder: Path, point: str) -> None:
+    """In a process of its own: the stages of the product, up to the point where it dies."""
+    deaths: dict[str, tuple[object, str, Step]] = {
+        "before the charge": (Ledger, "charge", die),
+        "after the charge": (Ledger, "charge", die_after(Ledger.charge)),
+        "while fitting": (Independent, "fit", die_at(Independent.fit, 2)),  # the first is of no row, before the charge
+        "before the table is whole": (release, "put_meta", die),
+        "table stored, not noted": (Ledger, "complete", die),
+        "noted as released": (Ledger, "complete", die_after(Ledger.complete)),
+        "before the certificate": (Ledger, "certify", die),
+        "after the certificate": (Ledger, "certify", die_after(Ledger.certify)),
+        "published, not noted": (Ledger, "record_publication", die),
+    }
+    if point.startswith("renaming file"):
+        rename = die_at(sync_replace, int(point.rsplit(maxsplit=1)[-1]))
+        deaths[point] = (publication, "sync_replace", rename)
+    where, name, step = deaths[point]
+    setattr(where, name, step)
+    walk(folder)
+
 
 POINTS = {
     "before the charge": (0.0, 1.0),
@@ -115,18 +115,31 @@ def treated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def killed(folder: Path, point: str) -> subprocess.CompletedProcess[str]:
-    """A process that walks the stages and dies at ``point``."""
-    command = [sys.executable, "-c", KILLED, str(folder), point]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Real processes; the server imports the platform once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["__main__", "matplotlib.figure", "pandas", "scipy.stats", "sklearn.ensemble", __name__]
+    )
+    return context
+
+
+def killed(processes: ForkServerContext, folder: Path, point: str) -> bool:
+    """Whether a process that walks the stages was killed at ``point``."""
+    process = processes.Process(target=walk_and_die, args=(folder, point))
+    process.start()
+    process.join(120)
+    return process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_release_is_counted_and_recovered(treated: Path, tmp_path: Path, point: str) -> None:
+def test_a_killed_release_is_counted_and_recovered(
+    treated: Path, tmp_path: Path, processes: ForkServerContext, point: str
+) -> None:
     folder = tmp_path / "w"
     shutil.copytree(treated, folder)
-    done = killed(folder, point)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert killed(processes, folder, point)
     counted, finally_counted = POINTS[point]
     ledger = platform(folder).ledger
     assert ledger.verify() == []
@@ -142,12 +155,13 @@ def test_a_killed_release_is_counted_and_recovered(treated: Path, tmp_path: Path
     assert not list((folder / "warehouse").rglob("*.part*"))
 
 
-def test_a_spent_budget_after_a_crash_is_refused_not_refunded(treated: Path, tmp_path: Path) -> None:
+def test_a_spent_budget_after_a_crash_is_refused_not_refunded(
+    treated: Path, tmp_path: Path, processes: ForkServerContext
+) -> None:
     folder = tmp_path / "w"
     shutil.copytree(treated, folder)
     write_spec(folder, product("towns"), ceiling=1.0)
-    done = killed(folder, "while fitting")
-    assert done.returncode == -signal.SIGKILL
+    assert killed(processes, folder, "while fitting")
     of = platform(folder)
     consumer, wanted = of.spec.product("team/towns")
     from synth_assets.errors import BudgetExceeded
@@ -157,14 +171,16 @@ def test_a_spent_budget_after_a_crash_is_refused_not_refunded(treated: Path, tmp
 
 
 @pytest.mark.parametrize("point", ["renaming file 2", "renaming file 5", "renaming file 7"])
-def test_a_killed_replacement_keeps_the_previous_version(treated: Path, tmp_path: Path, point: str) -> None:
+def test_a_killed_replacement_keeps_the_previous_version(
+    treated: Path, tmp_path: Path, processes: ForkServerContext, point: str
+) -> None:
     folder = tmp_path / "w"
     shutil.copytree(treated, folder)
     walk(folder)
     tables = folder / "warehouse/published/team/tables"
     first = (tables / "towns.parquet").read_bytes()
     write_spec(folder, product("towns", epsilon=0.5))
-    assert killed(folder, point).returncode == -signal.SIGKILL
+    assert killed(processes, folder, point)
     walk(folder)
     assert (tables / "towns.parquet").read_bytes() != first
     assert (folder / "warehouse/published/team/previous/towns.parquet").read_bytes() == first

@@ -19,10 +19,8 @@ from synth_assets.errors import BudgetExceeded
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    """Real processes that share only the file; the server imports diffprivlib once for all of them."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "diffprivlib", "synth_assets.accounting", __name__])
-    return context
+    """Real processes that share only the file."""
+    return multiprocessing.get_context("forkserver")
 
 
 def spend(path: Path, consumer: str, epsilon: float, share: Share | None = None) -> int:

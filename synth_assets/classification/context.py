@@ -118,6 +118,15 @@ def in_context(table: Table) -> list[Finding]:
     return _neighbours(keyed)
 
 
+_NAMES: frozenset[EntityType] = frozenset({"person_name", "first_name", "last_name"})
+
+
+def _could_be_people(table: Table, found: Profile) -> bool:
+    """Whether values are common names, or in a table about people nearly all different and written as names are."""
+    written = found.shares["named"] >= 0.9 and found.distinct_share > 0.9 and 1.5 < found.words < 4
+    return max(found.given_names, found.surnames) >= 0.3 or (table.about_people and written)
+
+
 _MANY_POINTS = 4  # a shop's list of people, however it is called
 _OF_SOMETHING = frozenset({"code", "description", "desc"})
 
@@ -177,6 +186,7 @@ def _named_by_table(table: Table, index: int) -> Finding:
         tells = best and best.weight > least and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
         of_people = any("PERSON" in kinds(word) for word in parts(table.name))
         other = best and best.entity_type not in {finding.entity_type, "person_id", "username"}
+        of_people |= finding.entity_type in _NAMES and _could_be_people(table, found)
         if best and tells and other and not (of_people and best.entity_type in OTHER):
             told = judge_readings((best,), found)
             if told.entity_type == best.entity_type:

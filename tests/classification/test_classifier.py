@@ -136,6 +136,16 @@ def test_what_stands_under_no_name_is_not_taken_for_a_row_number(con: duckdb.Duc
     assert {found[name].role for name in ("Unnamed: 9", "Unnamed: 10")} <= {"undecided", "direct_identifier"}
 
 
+def test_names_of_people_are_theirs_in_whatever_table(con: duckdb.DuckDBPyConnection) -> None:
+    given, family = "['Anna', 'Peter', 'Maria', 'Thomas']", "['Keller', 'Smith', 'Lopez', 'Brown']"
+    name = f"{given}[1 + i % 4] || ' ' || {family}[1 + i // 4 % 4]"
+    people = PEOPLE.replace("'Ann' AS first_name", f"{name} AS name")
+    found = verdicts(con, f"{people} FROM range(90) AS r(i)", "trial")
+    assert found["name"].role == "direct_identifier"
+    drugs = "SELECT 'P' || i AS patient_id, ['Aspirin', 'Zincol'][1 + i % 2] AS name, i % 90 AS age"
+    assert verdicts(con, f"{drugs} FROM range(90) AS r(i)", "trial")["name"].entity_type == "text"
+
+
 def test_ages_may_be_days(con: duckdb.DuckDBPyConnection) -> None:
     found = verdicts(con, "SELECT i AS patient_id, 400 * i AS age, i % 2 AS smoker FROM range(90) AS r(i)")
     assert found["age"].entity_type == "age"

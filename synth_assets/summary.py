@@ -58,7 +58,7 @@ def _standing(name: str, product: Product, warehouse: Warehouse, ledger: Ledger)
     criteria = json.loads(certificate.criteria_json)["criteria"]
     values = {c["name"]: c["value"] for c in criteria}
     published = ledger.publication(name)
-    where = "refused: see its report"
+    where = "not published" if certificate.passed else "refused: see its report"
     if certificate.passed and published is not None and published.digest == digest:
         consumer, table = name.split("/")
         where = f"published/{consumer}/{consumer}.duckdb: {table}"

@@ -21,6 +21,7 @@ from synth_assets.pipeline import Platform, classify_source, deidentify_source, 
 from synth_assets.publication import publish_product
 from synth_assets.release import stage_product
 from synth_assets.storage import sync_replace
+from synth_assets.summary import summarize_run
 from synth_assets.synthesis import Independent
 from tests.workspace import product, read, write_people, write_spec
 
@@ -141,7 +142,10 @@ def test_a_killed_release_is_counted_and_recovered(
     shutil.copytree(treated, folder)
     assert killed(processes, folder, point)
     counted, finally_counted = POINTS[point]
-    ledger = platform(folder).ledger
+    of = platform(folder)
+    ledger = of.ledger
+    if point == "after the certificate":
+        assert summarize_run(of.spec, of.warehouse, ledger, "run")[0][-1] == "not published"
     assert ledger.verify() == []
     assert (ledger.spent("people").epsilon if counted else 0.0) == counted
     walk(folder)

@@ -28,7 +28,6 @@ _TEXT_TYPES = {"text", "free_text_pii", "url", "photo"}
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _SMALL, _TINY = 5000, 1000  # rows; below, the noise of epsilon 1 over many columns would drown the table
-_SMALL_FILE = 1 << 27  # bytes
 _MOST_WORDS = 100  # distinct values of a text column in the starter's product
 _NOTHING_DECLARED = TableFacts()
 _MOST_PEOPLE = 0.9  # share of units that must be listed in a source for it to be the list of people
@@ -163,9 +162,6 @@ def scan(file: Path, header: bool | None = None) -> ScannedSource:
     """Classify the columns of a file and find the column that names the person; ``header`` as :func:`write_starter`."""
     with sealed(f"scanning {file.name}"), duckdb.connect() as con:
         columns, notes = open_relation(con, str(file.resolve()), Path("/"), SourceFormat(header=header), "scanned")
-        if file.suffix.lower() != ".parquet" and file.stat().st_size < _SMALL_FILE:
-            con.execute("CREATE TEMP TABLE held AS SELECT * FROM scanned")  # text is slow to read several times
-            con.execute("CREATE OR REPLACE TEMP VIEW scanned AS SELECT * FROM held")
         verdicts = classify(con, "scanned", columns, table_name=file.stem)
         rows = con.execute("SELECT count(*) FROM scanned").fetchall()[0][0]
         plain = _plain_columns(con, columns, rows)

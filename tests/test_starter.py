@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from synth_assets.errors import SpecError
@@ -205,3 +206,13 @@ def test_the_first_product_is_of_the_list_of_people_whatever_comes_first(
     assert [product.source for _, product in both.products()] == ["people"]
     alone = load_spec(write_starter(tmp_path / "alone", [orders])[0], {})
     assert [product.cost()[0] for _, product in alone.products()] == [3]  # 1,000 rows, five of a person: as if 200
+
+
+def test_tables_of_a_database_and_globs_are_scanned_too(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as con:
+        con.execute("CREATE TABLE people AS SELECT i AS id, 'Ann Miller' AS full_name FROM range(50) AS r(i)")
+        for part in (1, 2):
+            con.execute(f"COPY people TO '{tmp_path / f'part{part}.csv'}'")
+    for name, rows in (("a.duckdb::people", 50), ("part*.csv", 100)):
+        found = scan(tmp_path / name)
+        assert (found.rows, found.verdicts[1].role) == (rows, "direct_identifier"), name

@@ -28,6 +28,7 @@ _PLAIN = {
     *("FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "VARCHAR"),
 }
 _ATTACHED = "source_database"
+_SMALL_TEXT = 1 << 27  # bytes of text that are read once and kept, as text is slow to read several times
 _FEW_HOLDERS = 5  # records; a key of JSON that fewer hold is no column
 
 
@@ -309,8 +310,8 @@ def open_relation(
 ) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """Make a source queryable as the temporary view ``name``; what cannot be read is passed over.
 
-    Files are scanned again by each query. Tables of a DuckDB file, and files that had to be transcoded, are copied
-    into a temporary table instead, as they cannot stay open.
+    Files are scanned again by each query. Small files of text are copied into a temporary table instead, and tables of
+    a DuckDB file and files that had to be transcoded always, as they cannot stay open.
 
     Returns:
         Names and DuckDB types of the columns, and notes for the user.
@@ -319,6 +320,7 @@ def open_relation(
         SourceError: as :func:`opened`.
     """
     with opened(con, location, base, options or SourceFormat()) as source, readable(source.location):
-        kind = "VIEW" if source.stable else "TABLE"
+        slow = source.location.kind in {"csv", "json"} and source.location.size < _SMALL_TEXT
+        kind = "VIEW" if source.stable and not slow else "TABLE"
         con.execute(f"CREATE OR REPLACE TEMP {kind} {quote(name)} AS {source.select()}")
         return [(column.name, column.type) for column in source.columns], source.notes

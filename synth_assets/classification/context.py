@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from synth_assets.classification.dictionary import PEOPLE_WORDS
 from synth_assets.classification.evidence import BIRTHS, DECIDED, NOTHING, Finding, judge_readings
@@ -15,7 +16,7 @@ from synth_assets.classification.gazetteers import WORDS
 from synth_assets.classification.headers import kinds, meanings_of, parts, readings, words
 from synth_assets.classification.lexicon import by_word
 from synth_assets.classification.values import Profile
-from synth_assets.classification.vocabulary import OTHER, PLACE_LIKE, QUASI, EntityType
+from synth_assets.classification.vocabulary import NAMES, OTHER, PLACE_LIKE, QUASI, EntityType
 
 _OF_PEOPLE: frozenset[EntityType] = frozenset({
     "first_name", "last_name", "email", "national_id", "date_of_birth", "age", "gender", "marital_status",
@@ -53,7 +54,12 @@ class Table:
     profiles: Sequence[Profile]
     findings: Sequence[Finding]
 
-    @property
+    @cached_property
+    def known(self) -> frozenset[EntityType]:
+        """The types of the columns about which enough is known."""
+        return frozenset(finding.entity_type for finding in self.findings if finding.confidence >= DECIDED)
+
+    @cached_property
     def points(self) -> float:
         """How much it speaks of people: different kinds of personal columns, and words such as `customer`."""
         found: dict[EntityType, float] = {}
@@ -63,25 +69,23 @@ class Table:
                 points = _points(name, profile, finding)
                 found[finding.entity_type] = max(found.get(finding.entity_type, 0.0), points)
                 bodily += finding.entity_type == "health" and points == 1
-        known = {finding.entity_type for finding in self.findings if finding.confidence >= DECIDED}
         named = any(word in PEOPLE_WORDS or "PERSON" in kinds(word) for word in parts(self.name))
         spoken = any(word in PEOPLE_WORDS for name in self.columns for word in words(name))
         of_things = "person_id" not in found and any("THING" in kinds(word) for word in parts(self.name))
         about = 1.5 if _called(self.name) == "PERSON" else 1.0 if named else -float(of_things)
-        delivered = {"person_id", "street_address"} <= known  # orders say where their customers live
+        delivered = {"person_id", "street_address"} <= self.known  # orders say where their customers live
         return sum(found.values()) + about + 0.5 * spoken + 0.5 * min(bodily, 3) + delivered
 
-    @property
+    @cached_property
     def about_people(self) -> bool:
         """Whether a place, an age or a sex in it is somebody's."""
         return self.points >= 2 and not self.of_animals
 
-    @property
+    @cached_property
     def of_animals(self) -> bool:
         """Whether it speaks of animals twice and of nobody by number, mail or telephone: a herd has births."""
         named = {word.removesuffix("s") for name in (self.name, *self.columns) for word in (*words(name), *parts(name))}
-        people = {finding.entity_type for finding in self.findings if finding.confidence >= DECIDED}
-        return len(named & _ANIMALS) >= 2 and not people & _NEVER_OF_ANIMALS
+        return len(named & _ANIMALS) >= 2 and not self.known & _NEVER_OF_ANIMALS
 
 
 _ANIMALS = frozenset({
@@ -118,7 +122,7 @@ def in_context(table: Table) -> list[Finding]:
     return _neighbours(keyed)
 
 
-_NAMES: frozenset[EntityType] = frozenset({"person_name", "first_name", "last_name"})
+_NAMED_BARE: frozenset[EntityType] = NAMES - {"middle_name"}
 
 
 def _could_be_people(table: Table, found: Profile) -> bool:
@@ -149,10 +153,8 @@ def _of_its_kind(table: Table, index: int) -> Finding:
         note = "the row key of a table of things"
         return replace(finding, entity_type="record_id", evidence=(*finding.evidence, note))
     if finding.entity_type == "card_expiry" and found.shares["date"] > 0.9:
-        cards = {"credit_card", "card_cvv", "card_type", "iban"}
-        if not cards & {other.entity_type for other in table.findings} and not _CARDS & set(
-            parts(table.columns[index])
-        ):
+        cards = {"credit_card", "card_cvv", "card_type", "iban"} & {other.entity_type for other in table.findings}
+        if not cards and not _CARDS & set(parts(table.columns[index])):
             note = "nothing else speaks of a card"
             return replace(finding, entity_type="date", evidence=(*finding.evidence, note))
     return finding
@@ -165,8 +167,7 @@ _DEPARTMENTS = frozenset({"departamento", "departement", "dpto", "depto"})
 
 def _has_places(table: Table) -> bool:
     """Whether a table names cities or regions, and nothing of somebody's work."""
-    known = {finding.entity_type for finding in table.findings if finding.confidence >= DECIDED}
-    return bool(known & {"city", "region", "postcode"}) and not known & {"salary", "occupation"}
+    return bool(table.known & {"city", "region", "postcode"}) and not table.known & {"salary", "occupation"}
 
 
 _CARDS = frozenset(
@@ -186,7 +187,7 @@ def _named_by_table(table: Table, index: int) -> Finding:
         tells = best and best.weight > least and len(best.phrase.split()) > 1 and set(best.phrase.split()) - bare
         of_people = any("PERSON" in kinds(word) for word in parts(table.name))
         other = best and best.entity_type not in {finding.entity_type, "person_id", "username"}
-        of_people |= finding.entity_type in _NAMES and _could_be_people(table, found)
+        of_people |= finding.entity_type in _NAMED_BARE and _could_be_people(table, found)
         if best and tells and other and not (of_people and best.entity_type in OTHER):
             told = judge_readings((best,), found)
             if told.entity_type == best.entity_type:
@@ -196,7 +197,7 @@ def _named_by_table(table: Table, index: int) -> Finding:
     nameless &= table.points < _MANY_POINTS
     of_things = nameless or table.of_animals
     unspoken = not table.about_people and found.given_names < 0.3
-    if finding.entity_type in {"person_name", "last_name", "first_name"} and (of_things or unspoken):
+    if finding.entity_type in _NAMED_BARE and (of_things or unspoken):
         note = "a bare `name` in a table of things" if of_things else "a bare `name` where nobody is spoken of"
         return replace(finding, entity_type="text", confidence=0.7, evidence=(*finding.evidence, note))
     return finding
@@ -220,12 +221,10 @@ def _row_key(table: Table) -> list[Finding]:
     called = _called(table.name)
     if called != "PERSON" and (repeated or called == "THING"):
         return settled
-    if not keys and called != "PERSON" and (index := _repeated_key(table)) is not None:
-        note = "a key that repeats, in a table about people without another"
-        told = replace(
-            settled[index], entity_type="person_id", confidence=0.6, evidence=(note,), rule="whose row it is"
-        )
-        return [*settled[:index], told, *settled[index + 1 :]]
+    if not keys and called != "PERSON" and _begins_with_a_repeated_key(table):
+        evidence = ("a key that repeats, in a table about people without another",)
+        told = replace(settled[0], entity_type="person_id", confidence=0.6, evidence=evidence, rule="whose row it is")
+        return [told, *settled[1:]]
     for index, (name, found) in enumerate(zip(table.columns, table.profiles, strict=True)):
         finding = settled[index]
         key = " ".join(word for word in words(name) if len(word) > 1)
@@ -245,11 +244,11 @@ def _row_key(table: Table) -> list[Finding]:
     return settled
 
 
-def _repeated_key(table: Table) -> int | None:
-    """The first column, where it is a bare `id` of which each value has several rows."""
+def _begins_with_a_repeated_key(table: Table) -> bool:
+    """Whether the first column is a bare `id` of which each value has several rows."""
     found = table.profiles[0]
     bare = " ".join(words(table.columns[0])) in {"id", "uuid", "guid", "key"}
-    return 0 if bare and found.distinct > 5 and found.distinct_share < 0.5 and not found.fractional else None
+    return bare and found.distinct > 5 and found.distinct_share < 0.5 and not found.fractional
 
 
 _OTHERS = frozenset({
@@ -314,9 +313,7 @@ def _by_neighbours(table: Table, index: int) -> Finding:
         entity, note = told
         if entity == "hr_evaluation" and not (finding.rule == NOTHING and found.numeric):
             return finding
-        if (
-            entity in {"financial", "salary"} and found.distinct <= 20
-        ):  # few codes may as well be of a house or a telephone
+        if entity in {"financial", "salary"} and found.distinct <= 20:  # codes may as well be of a house
             return finding
         return Finding(entity, 0.55, (note, *finding.evidence), "what the table is about")
     if opaque and table.about_people and finding.rule == BIRTHS:

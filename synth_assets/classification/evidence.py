@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 
 from synth_assets.classification.headers import Reading, readings
 from synth_assets.classification.values import SUBTYPES, VALUE_TYPES, Profile
-from synth_assets.classification.vocabulary import DIRECT, OTHER, QUASI, SENSITIVE, EntityType
+from synth_assets.classification.vocabulary import DIRECT, NAMES, OTHER, QUASI, SENSITIVE, EntityType
 
 _NEAR = 0.6
 _TOO_LITTLE = 0.2  # share of a name that a word such as `name` covers: of a cycle, of a file
-_ANY_NAME: frozenset[EntityType] = frozenset({"person_name", "first_name", "last_name", "middle_name"})
 DECIDED = 0.5
 """Confidence from which on a verdict counts."""
 
@@ -47,7 +46,7 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
     meanings = _supported_first(meanings, by_value)
     contradicted: tuple[str, ...] = ()
     for place, reading in enumerate(meanings):
-        if reading.weight <= _TOO_LITTLE and reading.entity_type in _ANY_NAME:
+        if reading.weight <= _TOO_LITTLE and reading.entity_type in NAMES:
             continue
         others = meanings[place + 1 :]
         doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
@@ -321,9 +320,7 @@ def _plain(found: Profile) -> Finding:
 
 # -- both ------------------------------------------------------------------------------------------------------------
 
-_LETTERS_NEEDED: frozenset[EntityType] = frozenset({
-    "person_name", "first_name", "last_name", "middle_name", "street_address", "photo", "iban", "email",
-})  # fmt: skip
+_LETTERS_NEEDED: frozenset[EntityType] = NAMES | {"street_address", "photo", "iban", "email"}
 _NO_NAMES: frozenset[EntityType] = frozenset({"occupation", "category", "code", "record_id", "flag", "education"})
 _ANY_NUMBER: frozenset[EntityType] = frozenset({"measure", "amount", "salary", "financial"})
 _COARSE: frozenset[EntityType] = frozenset({"category", "code", "flag"})
@@ -352,7 +349,7 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
     if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
         return "values are no names"
     named = max(found.given_names, found.surnames) > 0
-    if entity in _ANY_NAME and found.values >= 50 and found.distinct == 1 and not named:
+    if entity in NAMES and found.values >= 50 and found.distinct == 1 and not named:
         return "there are too few different values"
     if entity in _NEVER_DATES and found.shares["date"] > 0.9 and not found.numeric:
         return "values are dates"
@@ -362,12 +359,11 @@ def _contradiction(entity: EntityType, found: Profile) -> str | None:
         return "values are no mail addresses"
     if entity == "phone" and found.shares["lettered"] > 0.8 and found.share("phone", "dial") < 0.1:
         return "values are words"
-    if entity in _NAMES and found.values >= 30 and found.distinct <= 2 and found.length < 3:
+    if entity in NAMES - {"person_name"} and found.values >= 30 and found.distinct <= 2 and found.length < 3:
         return "values are two codes"
     return _contradiction_of_facts(entity, found)
 
 
-_NAMES: frozenset[EntityType] = frozenset({"first_name", "last_name", "middle_name"})
 _NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE) - {
     "date_of_birth", "date_of_death", "person_date", "card_expiry", "free_text_pii", "age", "bank_account", "phone",
     "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "license_plate", "password",

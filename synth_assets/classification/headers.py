@@ -17,7 +17,7 @@ from itertools import islice, takewhile
 from synth_assets.classification import dictionary
 from synth_assets.classification.dictionary import FILLERS
 from synth_assets.classification.lexicon import PREFIXES, by_word
-from synth_assets.classification.vocabulary import DIRECT, QUASI, SENSITIVE, EntityType
+from synth_assets.classification.vocabulary import DIRECT, NAMES, QUASI, SENSITIVE, EntityType
 
 _WORD = re.compile(
     r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
@@ -316,7 +316,7 @@ def readings(header: str) -> tuple[Reading, ...]:
         literal = sum(word in raw for word in phrase) - sum(word.isupper() for word in phrase)
         personal = entity in QUASI or entity in SENSITIVE
         alone = len(phrase) == 1 and phrase[0] in _SOLO and covered < _NEARLY_ALL
-        torn = entity in _NAMES and max(used) - min(used) >= len(phrase)  # `last DM name` is no last name
+        torn = entity in NAMES and max(used) - min(used) >= len(phrase)  # `last DM name` is no last name
         if alone or torn:
             covered *= _SOLO_WEIGHT
         key = (round(covered, 4), personal, used == sorted(used), len(phrase), literal, max(used), " ".join(phrase))
@@ -327,7 +327,6 @@ def readings(header: str) -> tuple[Reading, ...]:
     return tuple(Reading(entity, min(key[0], 1.0), key[-1]) for entity, key in ranked)
 
 
-_NAMES: frozenset[EntityType] = frozenset({"first_name", "last_name", "middle_name", "person_name"})
 _CODED: frozenset[EntityType] = frozenset({"gender", "marital_status", "ethnicity", "religion", "age"})
 _CODED_TOO: frozenset[EntityType] = _CODED | {"hr_evaluation", "diagnosis", "nationality", "language"}
 """What a few codes stand for: ``gender_id`` is a gender."""

@@ -98,6 +98,7 @@ ENTITY_TYPES: tuple[EntityType, ...] = tuple(
 )
 ROLES: tuple[Role, ...] = get_args(Role)
 
+NAMES: frozenset[EntityType] = frozenset({"person_name", "first_name", "last_name", "middle_name"})
 PLACE_LIKE: frozenset[EntityType] = frozenset(
     {"city", "region", "postcode", "country", "latitude", "longitude", "geo_point", "street_address", "address_part"}
 )

@@ -27,7 +27,7 @@ import yaml
 
 from benchmarks.classification import is_right, labelled
 from synth_assets.classification import calibration
-from synth_assets.classification.context import Table
+from synth_assets.classification.tables import Table
 from synth_assets.classification.evidence import DECIDED
 
 EVIDENCE = Path(__file__).with_name("classification_evidence.csv")

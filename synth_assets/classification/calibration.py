@@ -12,8 +12,9 @@ from importlib.resources import files
 
 import yaml
 
-from synth_assets.classification.context import BESIDE_PEOPLE, THINGS_TOO, Table
+from synth_assets.classification.context import BESIDE_PEOPLE
 from synth_assets.classification.evidence import DECIDED
+from synth_assets.classification.tables import THINGS_TOO, Table
 from synth_assets.classification.vocabulary import DIRECT, QUASI, SENSITIVE
 
 WEIGHTS: Mapping[str, float] = yaml.safe_load(

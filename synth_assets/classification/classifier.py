@@ -14,9 +14,10 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth_assets.classification import calibration
-from synth_assets.classification.context import Table, in_context, somebodys
+from synth_assets.classification.context import in_context
 from synth_assets.classification.evidence import DECIDED, judge
 from synth_assets.classification.singling import count_singled_out
+from synth_assets.classification.tables import Table, employs, somebodys
 from synth_assets.classification.values import Profile, profile, sample
 from synth_assets.classification.vocabulary import EntityType, Role, role_of
 from synth_assets.storage import quote
@@ -141,6 +142,8 @@ def _verdict(table: Table, index: int, unique: bool) -> ColumnVerdict:
     evidence, role = finding.evidence, role_of(finding.entity_type)
     if nobodys := somebodys(table, index):
         role, evidence = "insensitive", (*evidence, nobodys)
+    elif employs(table, index):
+        role, evidence = "quasi_identifier", (*evidence, "whom the people of the table work for")
     sure = calibration.confidence(table, index)
     if sure < DECIDED:
         role = "undecided"

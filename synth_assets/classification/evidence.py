@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from synth_assets.classification.contradictions import contradiction
 from synth_assets.classification.headers import Reading, readings
 from synth_assets.classification.values import SUBTYPES, VALUE_TYPES, Profile
 from synth_assets.classification.vocabulary import DIRECT, NAMES, OTHER, QUASI, SENSITIVE, EntityType
@@ -48,9 +49,8 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
     for place, reading in enumerate(meanings):
         if reading.weight <= _TOO_LITTLE and reading.entity_type in NAMES:
             continue
-        others = meanings[place + 1 :]
-        doubt = _doubt(reading.entity_type, found) if others and others[0].weight >= 0.9 * reading.weight else None
-        if reason := _contradiction(reading.entity_type, found) or _misread(reading, found) or doubt:
+        rival = next(iter(meanings[place + 1 :]), None)
+        if reason := contradiction(reading, rival, found):
             contradicted = (*contradicted, f"name says {reading.entity_type}, but {reason}")
             if reading.entity_type == "person_name" and reading.weight > 0.7 and _counts_people(found):
                 return Finding("person_id", 0.6, contradicted, "a noun for people, values of a key")
@@ -273,12 +273,15 @@ def _names_by_values(found: Profile) -> Finding | None:
     if found.words < 1.3 and found.given_names >= 0.6 and found.given_names >= found.surnames:
         return Finding("first_name", 0.7, (note,), rule, strong=True)
     city = found.listed.get("city", 0.0)
-    if found.words < 1.5 and found.surnames >= 0.6 and found.surnames > city:
+    if found.words < 1.5 and found.surnames >= 0.6 and found.surnames > city and found.distinct >= _NAMED_SO:
         note = f"values: {found.surnames:.0%} of {found.distinct} distinct are common surnames"
         return Finding("last_name", 0.7, (note,), rule, strong=True)
     if city >= 0.5 and found.distinct >= 8:
         return Finding("city", 0.7, (f"values: {city:.0%} of {found.distinct} distinct are known places",), rule)
     return None
+
+
+_NAMED_SO = 12  # distinct values: fewer surnames may be colours
 
 
 def _text_by_values(found: Profile) -> Finding | None:
@@ -320,111 +323,10 @@ def _plain(found: Profile) -> Finding:
 
 # -- both ------------------------------------------------------------------------------------------------------------
 
-_LETTERS_NEEDED: frozenset[EntityType] = NAMES | {"street_address", "photo", "iban", "email"}
+
 _NO_NAMES: frozenset[EntityType] = frozenset({"occupation", "category", "code", "record_id", "flag", "education"})
 _ANY_NUMBER: frozenset[EntityType] = frozenset({"measure", "amount", "salary", "financial"})
 _COARSE: frozenset[EntityType] = frozenset({"category", "code", "flag"})
-_MAY_BE_FLAGS: frozenset[EntityType] = frozenset({"person_id", "free_text_pii"})
-_NO_FLAGS: frozenset[EntityType] = (DIRECT - _MAY_BE_FLAGS) | {
-    "date_of_birth", "postcode", "salary", "password", "card_expiry", "card_cvv", "city", "region", "person_date",
-}  # fmt: skip
-_LONG_NUMBERS: frozenset[EntityType] = frozenset({
-    "national_id", "credit_card", "iban", "passport", "drivers_license", "vin", "mac_address", "ip_address",
-})  # fmt: skip
-
-
-def _contradiction(entity: EntityType, found: Profile) -> str | None:
-    """Why values cannot be what the name says; None where they can."""
-    if found.values < 3:
-        return None
-    high = found.high
-    if entity in _NO_FLAGS and found.shares["flag"] == 1 and found.distinct <= 2:
-        return "values are flags"
-    if entity in _LETTERS_NEEDED and (found.numeric or found.shares["number"] > 0.9):
-        return "values are numbers"
-    if entity in _LONG_NUMBERS and found.numeric and high is not None and high < 10_000:
-        return "the numbers are too small"
-    if entity in {"phone", "bank_account", "postcode"} and found.numeric and high is not None and high < 100:
-        return "the numbers are too small"
-    if entity in {"person_name", "first_name", "last_name"} and found.words > 5:
-        return "values are no names"
-    named = max(found.given_names, found.surnames) > 0
-    if entity in NAMES and found.values >= 50 and found.distinct == 1 and not named:
-        return "there are too few different values"
-    if entity in _NEVER_DATES and found.shares["date"] > 0.9 and not found.numeric:
-        return "values are dates"
-    if entity == "person_name" and found.shares["firm"] > 0.3:
-        return "values are names of firms"
-    if entity == "email" and found.shares["email"] < 0.2:
-        return "values are no mail addresses"
-    if entity == "phone" and found.shares["lettered"] > 0.8 and found.share("phone", "dial") < 0.1:
-        return "values are words"
-    if entity in NAMES - {"person_name"} and found.values >= 30 and found.distinct <= 2 and found.length < 3:
-        return "values are two codes"
-    return _contradiction_of_facts(entity, found)
-
-
-_NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE) - {
-    "date_of_birth", "date_of_death", "person_date", "card_expiry", "free_text_pii", "age", "bank_account", "phone",
-    "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "license_plate", "password",
-}  # fmt: skip
-"""Names and facts, unlike numbers: `12-34-56` is a sort code as well as a day."""
-_DAYS_LIVED = 45_000  # ages are counted in years, months, weeks or days
-_NO_DATES: frozenset[EntityType] = frozenset({"age", "person_id", "salary", "card_cvv"})
-
-
-def _misread(reading: Reading, found: Profile) -> str | None:
-    """Why values cannot be what a phrase usually means."""
-    if reading.phrase == "unnamed" and not (found.numeric and found.distinct_share > 0.99):
-        return "only numbers of rows are known to stand under no name"
-    if found.high is None or found.values < 3:
-        return None
-    if reading.entity_type in {"date", "person_date"} and found.high < 1000 and "year" in reading.phrase:
-        return "the numbers are too small for years" if found.high > 12 or found.low == 0 else None
-    if reading.entity_type == "date" and "month" in reading.phrase and (found.fractional or found.high > 999_999):
-        return "the numbers are no months"
-    if reading.entity_type in {"latitude", "longitude"} and max(abs(found.high), abs(found.low or 0.0)) > 180:
-        return "the numbers are no degrees"
-    return None
-
-
-def _doubt(entity: EntityType, found: Profile) -> str | None:
-    """Why another meaning of the same weight is more likely."""
-    few = found.values >= 20 and found.distinct <= 6 and not found.numeric
-    if entity in {"region", "city", "country"} and few and found.listed.get(entity, 0.0) < 0.3:
-        return "there are few different values, and none is a known place"
-    return None
-
-
-def _contradiction_of_facts(entity: EntityType, found: Profile) -> str | None:
-    low, high = found.low, found.high
-    if entity == "age" and low is not None and high is not None and not -2 <= low <= high <= _DAYS_LIVED:
-        return "numbers are no ages"
-    if entity in {"person_name", "first_name", "last_name"} and found.shares["digits"] > 0.5:
-        return "values are numbers"
-    if entity in {"latitude", "longitude"} and low is None:
-        return "values are no numbers"
-    if entity in {"gender", "marital_status", "religion"} and found.distinct > 40 and found.distinct_share > 0.1:
-        return "there are too many different values"
-    words = not found.numeric and found.shares["number"] < 0.2 and not found.shares["date"]
-    if entity == "salary" and words and found.distinct > 20 and found.distinct_share > 0.5:
-        return "values are no amounts"
-    if entity == "gender" and found.distinct > 12:
-        return "there are too many different values"
-    if entity == "credit_card" and found.share("card", "digits") < 0.3:
-        return "values are no card numbers"
-    if entity == "person_date" and found.shares["lettered"] > 0.8 and found.shares["date"] < 0.1 and not found.numeric:
-        return "values are words"
-    if entity in _NO_DATES and found.shares["date"] > 0.9 and not found.numeric:
-        return "values are dates"
-    if entity == "person_id" and found.values >= 30 and found.data_type.upper() == "BOOLEAN":
-        return "values are flags"
-    few = found.values >= 50 and found.distinct <= 5 and not found.numeric
-    if entity == "person_id" and few and found.share("uuid", "numbered", "hash") < 0.5:
-        return "there are too few different values for people"
-    if entity in {"region", "city", "country"} and found.numeric and found.distinct > 20 and found.fractional:
-        return "values are amounts"
-    return None
 
 
 def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Finding:
@@ -450,6 +352,7 @@ def _combine(by_name: Finding, by_value: Finding | None, found: Profile) -> Find
     certain |= by_value.entity_type == "person_name" and by_name.entity_type in _NO_NAMES and found.given_names > 0.6
     certain |= by_value.entity_type == "person_name" and by_name.entity_type in OTHER and found.shares["titled"] > 0.7
     certain |= by_name.entity_type in _COARSE and by_value.entity_type in QUASI and by_value.entity_type != "postcode"
+    certain |= by_name.entity_type in _COARSE and by_value.entity_type == "ethnicity"
     if certain or (name_is_weak and (harmless or by_name.confidence < DECIDED)):
         return replace(by_value, evidence=(*by_value.evidence, *by_name.evidence))
     return by_name
@@ -473,7 +376,7 @@ def _confirmation(entity: EntityType, found: Profile) -> str | None:
         return f"values: {found.share('postcode', 'five'):.0%} have the form of a postcode"
     if entity == "credit_card" and found.checks.get("luhn", 0) > 0.8:
         return f"values: {found.checks['luhn']:.0%} of the distinct pass Luhn"
-    if entity == "person_id" and (found.shares["uuid"] > 0.9 or found.distinct_share > 0.5):
+    if entity == "person_id" and (found.shares["uuid"] > 0.9 or (found.distinct_share > 0.5 and found.values >= 8)):
         return f"values: {found.distinct} distinct of {found.values}"
     if entity == "flag" and found.shares["flag"] == 1 and found.distinct <= 2:
         return "values: two at most, as of a flag"

@@ -17,7 +17,7 @@ from itertools import islice, takewhile
 from synth_assets.classification import dictionary
 from synth_assets.classification.dictionary import FILLERS
 from synth_assets.classification.lexicon import PREFIXES, by_word
-from synth_assets.classification.vocabulary import DIRECT, NAMES, QUASI, SENSITIVE, EntityType
+from synth_assets.classification.vocabulary import DIRECT, NAMES, PLACE_LIKE, QUASI, SENSITIVE, EntityType
 
 _WORD = re.compile(
     r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
@@ -41,6 +41,7 @@ _SOLO = frozenset({
 _NEARLY_ALL, _SOLO_WEIGHT = 0.75, 0.6
 _FILLER_WEIGHT = 0.25
 _PERSON_WEIGHT = 0.4
+_NOUN_WEIGHT = 0.6  # of a noun for a person behind words that say nothing else: `treating physician`
 _UNKNOWN_WEIGHT = 0.8  # of a word that nobody knows: its head says more
 _DIGIT_WEIGHT = 0.1
 
@@ -52,7 +53,9 @@ _ABOUT = frozenset(
     | {"provider", "length", "valid", "confirmed", "domain", "score", "attempts", "rating", "bounced", "format", "yn"}
 )
 _CURRENCIES = frozenset({"currency", "ccy", "waluta", "moneda", "moeda", "devise", "valuta", "wahrung", "waehrung"})
-_OF_MANY = frozenset({"median", "capita", "andel", "anteil", "mediana", "mediane", "medel"})
+_SMALL = frozenset({"on", "in", "at", "as", "by", "was", "not", "or", "any", "are"})
+"""English words that are words of another meaning elsewhere: `phone_on_file` has no date in it."""
+_OF_MANY = frozenset({"average", "avg", "mean", "median", "capita", "andel", "anteil", "mediana", "mediane", "medel"})
 """Words for what an area or a group has together: nobody's age is a median."""
 _LINKS = ("", "s", "n", "en", "es", "er", "e", "i", "o")
 _ENDINGS = frozenset({"id", "nr", "no", "dt", "nm", "cd", "yn", "ip", "yr", "tm", "dtc"})
@@ -68,7 +71,10 @@ _HEADS = (
     "kosten", "anzahl", "status", "gehalt", "kennung", "beginn", "ende", "bezeichnung", "menge",
 )  # fmt: skip
 _SHORTENED = 7  # letters; longer words are no beginnings of others
-_WHOLE = frozenset({"valid", "paid", "grid", "solid", "liquid", "rapid", "covid", "hybrid", "android", "kid", "bid"})
+_WHOLE = frozenset({
+    "diabetologo", "valid", "paid", "grid", "solid", "liquid", "rapid", "covid", "hybrid", "android", "kid", "bid",
+    "iphone", "estate",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ def _cut(word: str) -> tuple[str, ...]:
         return (word,)
     if not word.isascii() and not _ALPHABETIC.match(word) and (found := _segments(word)):
         return found
-    return _pieces(word, 4) or _head(word) or (word,)
+    return _pieces(word, 4) or _head(word) or _lettered(word) or (word,)
 
 
 def _segments(word: str) -> tuple[str, ...] | None:
@@ -199,6 +205,16 @@ def _head(word: str) -> tuple[str, ...] | None:
         if rest != word and len(rest) >= 4:
             return (rest, head)
     return None
+
+
+def _lettered(word: str) -> tuple[str, ...] | None:
+    """A word behind one letter that says whose column it is: `ulname`, `bsalary`; only what is somebody's."""
+    rest = word[1:]
+    known = word.isascii() and len(rest) >= _LETTERED and (rest,) in phrases() and word not in _WHOLE
+    return (word[0], rest) if known and phrases()[rest,] in DIRECT | QUASI | SENSITIVE else None
+
+
+_LETTERED = 5
 
 
 def _pieces(word: str, most: int) -> tuple[str, ...] | None:
@@ -236,8 +252,11 @@ def _long(*pieces: str) -> bool:
 def meanings_of(word: str) -> frozenset[str]:
     """What a word may be read as: itself, its singular, its English meanings, its kind."""
     found = {word, *_forms().get(word, ())}
+    if len(found) == 1 and word.endswith(_SPECIALISTS) and len(word) > _SHORTENED:
+        found.add("PERSON")
     if len(word) > 3 and word.endswith("s"):
-        found |= {word[:-1], *_forms().get(word[:-1], ())}
+        one = f"{word[:-3]}y" if word.endswith("ies") else word[:-1]
+        found |= {one, *_forms().get(one, ())}
     if len(found) == 1 and word not in _known() and 4 <= len(word) <= _SHORTENED:
         meanings = {
             _forms().get(known) or frozenset({known}) for known in _beginning(word) if len(known) < 2.5 * len(word)
@@ -255,7 +274,11 @@ def _beginning(word: str) -> Iterable[str]:
 def kinds(word: str) -> frozenset[str]:
     """Whether a word is a noun for a PERSON, a THING or an EVENT."""
     singular = next((word[:-cut] for cut in (1, 2) if word.endswith("es"[-cut:]) and word[:-cut] in _forms()), word)
-    return (_forms().get(word) or _forms().get(singular, frozenset())) & {"PERSON", "THING", "EVENT"}
+    found = _forms().get(word) or _forms().get(singular, frozenset())
+    return (found or meanings_of(word)) & {"PERSON", "THING", "EVENT"}
+
+
+_SPECIALISTS = ("ologist", "ologo", "ologa", "ologue", "ologe", "ologin", "ologista")
 
 
 @dataclass(frozen=True)
@@ -269,7 +292,8 @@ def _words_of(header_parts: Sequence[str], marked: bool) -> list[_Word]:
     found = []
     for index, part in enumerate(header_parts):
         mark = marked and index == 0 and part in PREFIXES
-        forms = frozenset({part}) if mark else meanings_of(part)
+        small = part in _SMALL and index < len(header_parts) - 1
+        forms = frozenset({part}) if mark or small else meanings_of(part)
         double = next((form for form in sorted(forms) if " " in form), None)
         weight = _weight(part, forms, first=index == 0 and len(header_parts) > 1)
         if double is None:
@@ -323,6 +347,11 @@ def readings(header: str) -> tuple[Reading, ...]:
         best[entity] = max(best.get(entity, least), key)
     if key_of := _key_of(raw):
         best[key_of] = max(best.get(key_of, least), (0.9, True, True, 2, 0, 0, "a key"))
+    plain = all(word.forms == {part} for word, part in zip(found, raw[:-1], strict=False))
+    if len(raw) > 1 and kinds(raw[-1]) == {"PERSON"} and plain:
+        best["person_name"] = max(best.get("person_name", least), (_NOUN_WEIGHT, True, True, 1, 0, 0, "PERSON"))
+    if len(raw) > 2 and raw[-1] == "name" and kinds(raw[-2]) == {"PERSON"}:
+        best["person_name"] = max(best.get("person_name", least), (0.9, True, True, 2, 0, 0, "a name"))
     ranked = sorted(best.items(), key=lambda item: item[1], reverse=True)
     return tuple(Reading(entity, min(key[0], 1.0), key[-1]) for entity, key in ranked)
 
@@ -339,6 +368,13 @@ def _key_of(raw: Sequence[str]) -> EntityType | None:
         return None
     if len(raw) > 2 and phrases().get(tuple(raw[:-1])) in _CODED_TOO:
         return None
+    rest = tuple(word for place, word in enumerate(raw) if place != places[-1])
+    if (known := _named(rest)) in _NUMBERED:
+        return known
+    if known in PLACE_LIKE:
+        return None
+    if known == "occupation":
+        return "record_id"
     before = [*reversed(raw[: places[-1]])] or raw[1:]
     if before[0] in _ABOUT_PEOPLE:
         return "record_id"
@@ -353,6 +389,16 @@ def _key_of(raw: Sequence[str]) -> EntityType | None:
     return "person_id" if "PERSON" in nearest else "record_id"
 
 
+def _named(raw: Sequence[str]) -> EntityType | None:
+    """What one or two words mean by themselves, in their own language or in English."""
+    if len(raw) != 1:
+        return phrases().get(tuple(raw))
+    own = phrases().get((raw[0],))
+    return own or next((phrases()[form,] for form in sorted(meanings_of(raw[0])) if (form,) in phrases()), None)
+
+
+_NUMBERED: frozenset[EntityType] = frozenset({"national_id", "passport", "drivers_license"})
+"""What is a number itself: a `pesel_id` is a PESEL."""
 _ABOUT_PEOPLE = frozenset(
     {"status", "score", "type", "category", "class", "level", "grade", "reason", "rating", "group"}
 )

@@ -10,8 +10,8 @@ import pytest
 from benchmarks.classification_weights import EVIDENCE, fit
 from synth_assets.classification import DECIDED
 from synth_assets.classification.calibration import WEIGHTS, confidence, signs
-from synth_assets.classification.context import Table
 from synth_assets.classification.evidence import Finding, judge
+from synth_assets.classification.tables import Table
 from synth_assets.classification.values import profile, sample
 
 

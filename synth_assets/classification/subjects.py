@@ -27,6 +27,7 @@ _SUBJECTS: tuple[tuple[str, frozenset[EntityType], EntityType], ...] = (
 )
 _SAID = 6  # words; longer names are questions
 _SCORED = re.compile(r"^name: `(\w+ )?(score|temperature|reading|result|pressure|index|rating)`")
+_NUMBERED = 0.95  # share of different values: more are numbers of rows
 _MARKS = (5, 120)  # a mark has more than a few values, and none is larger
 
 
@@ -61,6 +62,8 @@ def _opaque(table: Table, index: int) -> Finding | None:
     if told is None:
         return None
     entity, note = told
+    if entity == "sensitive_other" and finding.rule != NOTHING:
+        return finding
     if entity == "hr_evaluation" and not (found.numeric and (finding.rule == NOTHING or goal)):
         return finding
     if entity in _MONEY and found.distinct <= 20:  # codes may as well be of a house
@@ -81,6 +84,8 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
         if subject in {"health", "performance"} and named & entities:
             return entity, f"the table's name speaks of {subject}"
         if subject == "offences" and _of(table, "offenders"):
+            return entity, f"the table's name speaks of {subject}"
+        if subject == "health" and _of(table, "patients") and count:
             return entity, f"the table's name speaks of {subject}"
     return None
 
@@ -158,6 +163,8 @@ def _mark(table: Table, index: int) -> EntityType | None:
 
 def _marked(found: Profile) -> bool:
     least, most = _MARKS
+    if found.distinct_share > _NUMBERED:
+        return False
     if not found.numeric:
         return found.shares["number"] > 0.9 and found.distinct > least
     return found.distinct > least and (found.low or 0) >= 0 and (found.high or 0) <= most

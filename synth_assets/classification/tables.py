@@ -74,6 +74,7 @@ class Table:
         to_whom = bool(self.known & {"person_id", "email", "username"})
         delivered = to_whom and "street_address" in self.known  # orders say where their customers live
         about += delivered * (1 + (about < 0))
+        about += 3 * (not _PLACED.isdisjoint(parts(self.name)) and "street_address" in self.known)
         both = {"age", "gender"} <= {e for e, points in found.items() if points} and _sexes(self.profiles)
         return sum(found.values()) + both + about + 0.5 * spoken + 0.5 * min(bodily, 3)
 
@@ -87,6 +88,10 @@ class Table:
         """Whether it speaks of animals twice and of nobody by number, mail or telephone: a herd has births."""
         named = {word.removesuffix("s") for name in (self.name, *self.columns) for word in (*words(name), *parts(name))}
         return len(named & _ANIMALS) >= 2 and not self.known & _NEVER_OF_ANIMALS
+
+
+_PLACED = frozenset({"address", "addresses", "adressen", "adresses", "direcciones", "enderecos", "indirizzi", "adresy"})
+"""What a table of where people live is called: whose addresses they are stands in another table."""
 
 
 def _sexes(profiles: Sequence[Profile]) -> bool:
@@ -198,12 +203,18 @@ def of_places(table: Table) -> bool:
         and WORDS["place"] & {nouns[-1], nouns[-1].removesuffix("s"), *meanings_of(nouns[-1])}
     ):
         return True
+    nobody = not table.known & _OF_A_PERSON and "email" not in table.known
+    for finding, found in zip(table.findings, table.profiles, strict=True):
+        listed = finding.entity_type in {"region", "country"} and finding.rule != "the column's name"
+        if nobody and listed and found.distinct_share > 0.95 and found.values >= _REGIONS:
+            return True
     return any(
         finding.entity_type == "organization" and finding.confidence >= DECIDED and found.distinct_share > 0.95
         for finding, found in zip(table.findings, table.profiles, strict=True)
     )
 
 
+_REGIONS = 10  # rows of which each is a region or a country of its own
 _OF_A_PERSON: frozenset[EntityType] = frozenset({
     "date_of_birth", "national_id", "first_name", "last_name", "marital_status", "person_id", "salary", "diagnosis",
 })  # fmt: skip

@@ -23,7 +23,7 @@ _GLOBAL_KEYS = frozenset({"rowguid", "guid", "uuid", "unique id", "unique key", 
 _BARE = frozenset({
     "id", "code", "name", "description", "number", "nr", "no", "key", "type", "date", "title", "label", "status",
     "value", "uuid", "nom", "nombre", "nome", "naam", "desc", "cd", "bezeichnung", "nazwa", "libelle", "identifier",
-    "text", "official name", "short name", "long name", "common name",
+    "text", "official name", "short name", "long name", "common name", "display name",
 })  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def _row_key(table: Table) -> list[Finding]:
         nameless = named == "PERSON" and finding.confidence < DECIDED and _keylike(finding, found)
         coded = named == "PERSON" and finding.entity_type == "code" and "code" in meanings_of(key)
         row = (finding.entity_type == "record_id" and (bare or unknown)) or (numbered and bare) or nameless or coded
-        if row and found.distinct_share > 0.99:
+        if row and found.distinct_share > (0.5 if bare and named == "PERSON" else 0.99):
             note = "the row key of a table about people"
             settled[index] = replace(
                 finding,

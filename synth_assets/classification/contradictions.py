@@ -78,9 +78,9 @@ def _of_words(entity: EntityType, found: Profile) -> str | None:
     return None
 
 
-_NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE) - {
+_NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE | {"measure", "amount", "flag"}) - {
     "date_of_birth", "date_of_death", "person_date", "card_expiry", "free_text_pii", "age", "bank_account", "phone",
-    "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "license_plate", "password",
+    "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "password",
 }  # fmt: skip
 """Names and facts, unlike numbers: `12-34-56` is a sort code as well as a day."""
 _DAYS_LIVED = 45_000  # ages are counted in years, months, weeks or days
@@ -95,11 +95,18 @@ def _misread(reading: Reading, found: Profile) -> str | None:
         return None
     if reading.entity_type in {"date", "person_date"} and found.high < 1000 and "year" in reading.phrase:
         return "the numbers are too small for years" if found.high > 12 or found.low == 0 else None
+    told = set(reading.phrase.split())
+    if reading.entity_type == "person_date" and found.high < _SMALLEST_DAY and not told & _PARTS_OF_TIME:
+        return "the numbers are too small for days"
     if reading.entity_type == "date" and "month" in reading.phrase and (found.fractional or found.high > 999_999):
         return "the numbers are no months"
     if reading.entity_type in {"latitude", "longitude"} and max(abs(found.high), abs(found.low or 0.0)) > 180:
         return "the numbers are no degrees"
     return None
+
+
+_SMALLEST_DAY = 1000  # below it numbers are no years, no days since 1970, no `20240131`
+_PARTS_OF_TIME = frozenset({"year", "month", "day", "hour", "time", "week", "quarter", "minute", "years", "days", "months"})
 
 
 def _too_few(reading: Reading, found: Profile) -> str | None:

@@ -369,8 +369,10 @@ def _key_of(raw: Sequence[str]) -> EntityType | None:
     if len(raw) > 2 and phrases().get(tuple(raw[:-1])) in _CODED_TOO:
         return None
     rest = tuple(word for place, word in enumerate(raw) if place != places[-1])
-    if (known := _named(rest)) in _NUMBERED:
+    known = next((entity for start in range(len(rest)) if (entity := _named(rest[start:]))), None)
+    if known in _NUMBERED:
         return known
+    known = _named(rest)
     if known in PLACE_LIKE:
         return None
     if known == "occupation":
@@ -397,7 +399,7 @@ def _named(raw: Sequence[str]) -> EntityType | None:
     return own or next((phrases()[form,] for form in sorted(meanings_of(raw[0])) if (form,) in phrases()), None)
 
 
-_NUMBERED: frozenset[EntityType] = frozenset({"national_id", "passport", "drivers_license"})
+_NUMBERED: frozenset[EntityType] = frozenset({"national_id", "passport", "drivers_license", "bank_account", "iban"})
 """What is a number itself: a `pesel_id` is a PESEL."""
 _ABOUT_PEOPLE = frozenset(
     {"status", "score", "type", "category", "class", "level", "grade", "reason", "rating", "group"}

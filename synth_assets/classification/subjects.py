@@ -58,7 +58,8 @@ def _opaque(table: Table, index: int) -> Finding | None:
     goal |= finding.entity_type == "measure" and any(_SCORED.search(line) for line in finding.evidence)
     if not (finding.confidence < DECIDED or goal) or not found.values:
         return None
-    told = _subject(table) if found.numeric or found.distinct <= 20 else None
+    numbered = found.distinct_share > _NUMBERED and found.numeric and not found.fractional
+    told = _subject(table) if (found.numeric or found.distinct <= 20) and not numbered else None
     if told is None:
         return None
     entity, note = told
@@ -114,7 +115,7 @@ def _of_pay(table: Table) -> bool:
 def _of_health(table: Table) -> bool:
     """Whether a table is about the health of those who stand in it, by its name or by two columns."""
     count, share = _share(table, _HEALTH)
-    return _of(table, "patients") or (bool(_named(table) & _HEALTH) and count > 0) or (count >= 2 and share >= 0.2)
+    return _of(table, "patients") or (bool(_named(table) & _HEALTH) and count > 0) or (count >= 2 and share >= 0.15)
 
 
 def _clinical(table: Table, index: int) -> EntityType | None:

@@ -29,7 +29,7 @@ _SURE: frozenset[EntityType] = frozenset({
 _WEAK_PHRASES = frozenset({
     "name", "person", "weight", "height", "user", "title", "origin", "phone", "job", "prefix", "suffix", "age",
     "alcohol", "pressure", "sex", "conditions", "operator", "contact", "condition", "drug", "drugs", "pulse",
-    "weight kg", "gewicht kg", "temperature",
+    "weight kg", "gewicht kg", "temperature", "display name", "position", "tax code",
 })  # fmt: skip
 
 
@@ -153,8 +153,10 @@ OTHERS = frozenset({
 """Nouns for people beside the one that a row is about."""
 THINGS_TOO: frozenset[EntityType] = QUASI | {
     "street_address", "address_part", "health", "financial", "procedure", "salary", "photo", "phone",
+    "medication", "diagnosis",
 }  # fmt: skip
 """What may be a thing's as well as a person's: a shop has an address, a car a weight."""
+_OF_A_BODY: frozenset[EntityType] = frozenset({"age", "gender", "health", "date_of_birth", "diagnosis", "medication"})
 _OF_A_PLACE = frozenset(
     {"store", "shop", "branch", "hospital", "airport", "warehouse", "supplier", "vendor", "merchant", "merch"}
     | {"seller", "dealer", "facility", "facilities", "clinic", "school"}
@@ -169,6 +171,8 @@ def somebodys(table: Table, index: int) -> str | None:
     if not table.about_people and entity != "phone":
         return "the table's other columns speak of no people"
     name = parts(table.columns[index])
+    if entity in _OF_A_BODY and not _ANIMALS.isdisjoint({w for word in parts(table.name) for w in meanings_of(word)}):
+        return "the table is of animals"
     if entity in PLACE_LIKE and _OF_A_PLACE & set(name):
         return "the name speaks of a thing's place"
     if any("PERSON" in kinds(word) for word in name):

@@ -68,7 +68,8 @@ def _of_its_kind(table: Table, index: int) -> Finding:
     if finding.entity_type == "person_id" and own and called(table.name) == "THING" and found.distinct_share > 0.99:
         note = "the row key of a table of things"
         return replace(finding, entity_type="record_id", evidence=(*finding.evidence, note))
-    if finding.entity_type == "person_id" and set(parts(table.columns[index])) & table.firms:
+    a_firms = table.of_firms and found.distinct_share > 0.95 and _KEYED & set(name)
+    if finding.entity_type == "person_id" and (a_firms or set(parts(table.columns[index])) & table.firms):
         note = "the name beside it is a firm's"
         return replace(finding, entity_type="record_id", confidence=0.6, evidence=(*finding.evidence, note))
     if finding.entity_type == "card_expiry" and found.shares["date"] > 0.9:
@@ -80,6 +81,7 @@ def _of_its_kind(table: Table, index: int) -> Finding:
 
 
 _CROWD = 1000
+_KEYED = frozenset({"customer", "client", "account", "cliente", "clienti", "kunde", "kunden", "provider", "member"})
 _DEPARTMENTS = frozenset({"departamento", "departement", "dpto", "depto"})
 """Of a firm or of a country."""
 

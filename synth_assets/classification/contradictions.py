@@ -71,6 +71,8 @@ def _of_words(entity: EntityType, found: Profile) -> str | None:
         return "values are names of firms"
     if entity == "email" and found.shares["email"] < 0.2 and (found.distinct_share < 0.9 or found.words > 1.2):
         return "values are no mail addresses"
+    if entity in {"measure", "amount"} and found.shares["named"] > 0.9 and found.distinct_share > 0.5 and found.words > 1:
+        return "values are written as names are"
     if entity == "phone" and found.shares["lettered"] > 0.8 and found.share("phone", "dial") < 0.1:
         return "values are words"
     if entity in NAMES - {"person_name"} and found.values >= 30 and found.distinct <= 2 and found.length < 3:
@@ -83,6 +85,7 @@ _NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE | {"measure", 
     "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "password",
 }  # fmt: skip
 """Names and facts, unlike numbers: `12-34-56` is a sort code as well as a day."""
+_YEARS_LIVED = 150
 _DAYS_LIVED = 45_000  # ages are counted in years, months, weeks or days
 _NO_DATES: frozenset[EntityType] = frozenset({"age", "person_id", "salary", "card_cvv"})
 
@@ -138,7 +141,8 @@ def _of_facts(entity: EntityType, found: Profile) -> str | None:
     if found.values < 3:
         return None
     low, high = found.low, found.high
-    if entity == "age" and low is not None and high is not None and not -2 <= low <= high <= _DAYS_LIVED:
+    unlived = low is not None and high is not None and not -2 <= low <= high <= _DAYS_LIVED
+    if entity == "age" and unlived and found.distinct > _YEARS_LIVED:  # fewer are ages with a slip of the pen
         return "numbers are no ages"
     if entity in {"person_name", "first_name", "last_name"} and found.shares["digits"] > 0.5:
         return "values are numbers"

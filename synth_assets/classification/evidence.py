@@ -65,7 +65,7 @@ def judge_readings(meanings: tuple[Reading, ...], found: Profile) -> Finding:
 
 def _counts_people(found: Profile) -> bool:
     """Whether numbers could be keys: whole and nearly all different."""
-    return found.numeric and not found.fractional and found.distinct >= 20 and found.distinct_share > 0.5
+    return found.numeric and not found.fractional and found.distinct >= 20
 
 
 def _supported_first(meanings: tuple[Reading, ...], by_value: Finding | None) -> tuple[Reading, ...]:

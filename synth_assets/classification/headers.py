@@ -433,6 +433,8 @@ def _qualified(entity: EntityType, raw: Sequence[str], phrase: tuple[str, ...]) 
         return "code"
     if entity not in DIRECT | _SECRETS or entity == "person_id" or len(raw) <= 1:
         return entity
+    if raw[0] == "total" and entity in _SECRETS:
+        return "measure"
     if raw[0] in _COUNTING and raw[0] not in phrase and not meanings_of(raw[0]) & set(phrase):
         return "flag"
     about = raw[-1] in _ABOUT and raw[-1] not in phrase

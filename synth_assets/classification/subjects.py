@@ -28,6 +28,7 @@ _SUBJECTS: tuple[tuple[str, frozenset[EntityType], EntityType], ...] = (
 _SAID = 6  # words; longer names are questions
 _SCORED = re.compile(r"^name: `(\w+ )?(score|temperature|reading|result|pressure|index|rating)`")
 _NUMBERED = 0.95  # share of different values: more are numbers of rows
+_COUNTED = 20  # whole numbers up to it under an unknown name may count something
 _MARKS = (5, 120)  # a mark has more than a few values, and none is larger
 
 
@@ -93,7 +94,8 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
 
 def _named(table: Table) -> frozenset[EntityType]:
     """What the table's name speaks of."""
-    return frozenset(reading.entity_type for reading in readings(table.name) if reading.weight > 0.4)
+    said = [reading for reading in readings(table.name) if reading.weight > 0.4]
+    return frozenset(reading.entity_type for reading in said if reading.phrase != "engagement" or "hr" in parts(table.name))
 
 
 def _of(table: Table, kind: str) -> bool:
@@ -158,7 +160,8 @@ def _mark(table: Table, index: int) -> EntityType | None:
     if not _of(table, "students") or not _marked(found):
         return None
     said = {form for word in parts(table.columns[index]) for form in (word, *meanings_of(word))}
-    called_so = said & WORDS["marked"] if finding.confidence >= DECIDED else finding.rule == NOTHING
+    large = found.fractional or (found.high or 0) > _COUNTED or not found.numeric
+    called_so = said & WORDS["marked"] if finding.confidence >= DECIDED else finding.rule == NOTHING and large
     return "education" if called_so else None
 
 

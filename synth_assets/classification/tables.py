@@ -84,6 +84,15 @@ class Table:
         return self.points >= 2 and not self.of_animals
 
     @cached_property
+    def of_firms(self) -> bool:
+        """Whether its rows are firms: each has a firm of its own, and nobody's name, age, sex or pay stands beside."""
+        unique = any(
+            finding.entity_type == "organization" and finding.confidence >= DECIDED and found.distinct_share > 0.95
+            for finding, found in zip(self.findings, self.profiles, strict=True)
+        )
+        return unique and len(self.columns) > 2 and not self.known & _OF_ONE
+
+    @cached_property
     def of_animals(self) -> bool:
         """Whether it speaks of animals twice and of nobody by number, mail or telephone: a herd has births."""
         named = {word.removesuffix("s") for name in (self.name, *self.columns) for word in (*words(name), *parts(name))}
@@ -92,6 +101,12 @@ class Table:
 
 _PLACED = frozenset({"address", "addresses", "adressen", "adresses", "direcciones", "enderecos", "indirizzi", "adresy"})
 """What a table of where people live is called: whose addresses they are stands in another table."""
+
+
+_OF_ONE: frozenset[EntityType] = frozenset({
+    "first_name", "last_name", "person_name", "age", "gender", "date_of_birth", "marital_status", "salary",
+    "national_id", "occupation", "hr_evaluation", "diagnosis", "health", "household",
+})  # fmt: skip
 
 
 def _sexes(profiles: Sequence[Profile]) -> bool:
@@ -104,6 +119,7 @@ _ANIMALS = frozenset({
     "kennel", "livestock", "eartag", "horse", "foal", "mare", "stallion", "pig", "sow", "sheep", "ewe", "vet",
     "veterinary", "tier", "vieh", "herde", "animal", "pet", "dog", "puppy", "species", "ganado", "gado", "bovin",
     "bovine", "troupeau", "tiere", "tierart", "zoo", "zwierze", "zwierzeta", "mascota", "haustier", "huisdier",
+    "mammal", "mammals", "bird", "birds", "penguin", "penguins", "rat", "rats", "mice", "mouse", "insect", "insects",
 })  # fmt: skip
 _NEVER_OF_ANIMALS: frozenset[EntityType] = frozenset({
     "person_id", "national_id", "email", "phone", "last_name", "username", "passport", "salary", "street_address",
@@ -168,9 +184,10 @@ def somebodys(table: Table, index: int) -> str | None:
     entity = table.findings[index].entity_type
     if entity not in THINGS_TOO:
         return None
-    if not table.about_people and entity != "phone":
-        return "the table's other columns speak of no people"
     name = parts(table.columns[index])
+    whose = entity in PLACE_LIKE and name[0] not in _OF_A_PLACE and kinds(name[0]) == {"PERSON"} and len(name) > 1
+    if not table.about_people and entity != "phone" and not (whose and table.points > 0):
+        return "the table's other columns speak of no people"
     if entity in _OF_A_BODY and not _ANIMALS.isdisjoint({w for word in parts(table.name) for w in meanings_of(word)}):
         return "the table is of animals"
     if entity in PLACE_LIKE and _OF_A_PLACE & set(name):
@@ -195,6 +212,8 @@ def employs(table: Table, index: int) -> bool:
 
 def of_places(table: Table) -> bool:
     """Whether a table lists firms, places or goods, though people are named beside."""
+    if table.of_firms:
+        return True
     if any(
         f.entity_type in _OF_A_PERSON and f.confidence >= DECIDED and not (OTHERS & set(parts(name)))
         for name, f in zip(table.columns, table.findings, strict=True)

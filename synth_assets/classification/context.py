@@ -157,7 +157,8 @@ def _row_key(table: Table) -> list[Finding]:
         nameless = named == "PERSON" and finding.confidence < DECIDED and _keylike(finding, found)
         coded = named == "PERSON" and finding.entity_type == "code" and "code" in meanings_of(key)
         row = (finding.entity_type == "record_id" and (bare or unknown)) or (numbered and bare) or nameless or coded
-        if row and found.distinct_share > (0.5 if bare and named == "PERSON" else 0.99):
+        as_names = bare and named == "PERSON" and found.distinct in _names(table)
+        if row and (as_names or found.distinct_share > (0.5 if bare and named == "PERSON" else 0.99)):
             note = "the row key of a table about people"
             settled[index] = replace(
                 finding,
@@ -167,6 +168,15 @@ def _row_key(table: Table) -> list[Finding]:
                 rule="the row key of people",
             )
     return settled
+
+
+def _names(table: Table) -> set[int]:
+    """How many different names stand in columns of names."""
+    pairs = zip(table.findings, table.profiles, strict=True)
+    return {found.distinct for finding, found in pairs if finding.entity_type in NAMES and found.distinct >= _SEVERAL}
+
+
+_SEVERAL = 10
 
 
 def _keylike(finding: Finding, found: Profile) -> bool:

@@ -71,7 +71,12 @@ def _of_words(entity: EntityType, found: Profile) -> str | None:
         return "values are names of firms"
     if entity == "email" and found.shares["email"] < 0.2 and (found.distinct_share < 0.9 or found.words > 1.2):
         return "values are no mail addresses"
-    if entity in {"measure", "amount"} and found.shares["named"] > 0.9 and found.distinct_share > 0.5 and found.words > 1:
+    if (
+        entity in {"measure", "amount"}
+        and found.shares["named"] > 0.9
+        and found.distinct_share > 0.5
+        and found.words > 1
+    ):
         return "values are written as names are"
     if entity == "phone" and found.shares["lettered"] > 0.8 and found.share("phone", "dial") < 0.1:
         return "values are words"
@@ -80,7 +85,8 @@ def _of_words(entity: EntityType, found: Profile) -> str | None:
     return None
 
 
-_NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE | {"measure", "amount", "flag"}) - {
+_COUNTED: frozenset[EntityType] = frozenset({"measure", "amount", "flag"})
+_NEVER_DATES: frozenset[EntityType] = (DIRECT | QUASI | SENSITIVE | _COUNTED) - {
     "date_of_birth", "date_of_death", "person_date", "card_expiry", "free_text_pii", "age", "bank_account", "phone",
     "national_id", "postcode", "credit_card", "person_id", "passport", "drivers_license", "password",
 }  # fmt: skip
@@ -109,7 +115,9 @@ def _misread(reading: Reading, found: Profile) -> str | None:
 
 
 _SMALLEST_DAY = 1000  # below it numbers are no years, no days since 1970, no `20240131`
-_PARTS_OF_TIME = frozenset({"year", "month", "day", "hour", "time", "week", "quarter", "minute", "years", "days", "months"})
+_PARTS_OF_TIME = frozenset(
+    {"year", "month", "day", "hour", "time", "week", "quarter", "minute", "years", "days", "months"}
+)
 
 
 def _too_few(reading: Reading, found: Profile) -> str | None:
@@ -123,6 +131,8 @@ def _too_few(reading: Reading, found: Profile) -> str | None:
 
 def _doubt(reading: Reading, found: Profile) -> str | None:
     """Why another meaning of the same weight is more likely."""
+    if reading.entity_type in {"measure", "amount"} and found.shares["lettered"] > 0.8 and not found.numeric:
+        return "values are words"
     few = found.values >= _A_FEW and found.distinct <= 6 and not found.numeric and " " not in reading.phrase
     if (
         reading.entity_type in {"region", "city", "country"}

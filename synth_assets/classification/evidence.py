@@ -88,6 +88,13 @@ def _by_name(reading: Reading, found: Profile) -> Finding:
     confidence = 0.95 * float(reading.weight**0.7)
     evidence = (f"name: `{reading.phrase}` covers {reading.weight:.0%}",)
     entity = reading.entity_type
+    if reading.phrase == "address" and found.values >= 3 and _only_towns(found):
+        return Finding(
+            "city",
+            min(confidence, 0.7),
+            (*evidence, "values: words without a number, as of towns"),
+            "the column's name",
+        )
     if entity == "national_id":
         return _national_id(confidence, evidence, found)
     if reading.phrase == "PERSON":
@@ -98,6 +105,11 @@ def _by_name(reading: Reading, found: Profile) -> Finding:
         works = found.distinct > 8 and max(found.listed.get("job", 0.0), found.listed.get("jobword", 0.0)) < 0.1
         entity = "text" if works or found.words >= 4 else "occupation"
     return Finding(entity, confidence, evidence, "the column's name")
+
+
+def _only_towns(found: Profile) -> bool:
+    """Whether what is called an address is a place's name alone."""
+    return found.shares["plain"] > 0.95 and found.words < 2
 
 
 def _a_person(confidence: float, evidence: tuple[str, ...], found: Profile) -> Finding:

@@ -335,6 +335,8 @@ def readings(header: str) -> tuple[Reading, ...]:
         used = _places(phrase, found)
         if used is None:
             continue
+        if "of" in phrase and used != sorted(used):
+            continue  # `type of care` is no `care of`
         covered = sum(found[place].weight for place in used) / total
         entity = _qualified(phrases()[phrase], raw[marked:], phrase)
         literal = sum(word in raw for word in phrase) - sum(word.isupper() for word in phrase)

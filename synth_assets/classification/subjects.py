@@ -39,11 +39,14 @@ def by_subject(table: Table, index: int) -> Finding | None:
     finding = table.findings[index]
     if finding.entity_type == "amount" and _of_pay(table):
         return replace(finding, entity_type="salary", evidence=(*finding.evidence, "the table is about pay"))
+    if finding.entity_type == "hr_evaluation" and _of(table, "students"):
+        return replace(finding, entity_type="education", evidence=(*finding.evidence, "a mark of a pupil or a student"))
     if finding.entity_type in OTHER and not finding.strong:
         told = (
             (_clinical(table, index), "the table is about somebody's health"),
             (_of_credit(table, index), "the table is about somebody's money"),
             (_mark(table, index), "a mark of a pupil or a student"),
+            (_studied(table, index), "what a pupil or a student learns"),
         )
         for entity, note in told:
             if entity:
@@ -95,7 +98,9 @@ def _subject(table: Table) -> tuple[EntityType, str] | None:
 def _named(table: Table) -> frozenset[EntityType]:
     """What the table's name speaks of."""
     said = [reading for reading in readings(table.name) if reading.weight > 0.4]
-    return frozenset(reading.entity_type for reading in said if reading.phrase != "engagement" or "hr" in parts(table.name))
+    return frozenset(
+        reading.entity_type for reading in said if reading.phrase != "engagement" or "hr" in parts(table.name)
+    )
 
 
 def _of(table: Table, kind: str) -> bool:
@@ -117,6 +122,9 @@ def _of_pay(table: Table) -> bool:
 def _of_health(table: Table) -> bool:
     """Whether a table is about the health of those who stand in it, by its name or by two columns."""
     count, share = _share(table, _HEALTH)
+    treated = any(word.startswith(tuple(WORDS["patients"])) for name in table.columns for word in parts(name))
+    if treated and (count > 0 or _named(table) & _HEALTH):
+        return True
     return _of(table, "patients") or (bool(_named(table) & _HEALTH) and count > 0) or (count >= 2 and share >= 0.15)
 
 
@@ -126,7 +134,7 @@ def _clinical(table: Table, index: int) -> EntityType | None:
     if len(own) > _SAID or not _of_health(table):
         return None
     if finding.entity_type == "amount":
-        return "financial"
+        return None if own & WORDS["priced"] else "financial"
     dated = finding.entity_type == "date" and not found.numeric
     if dated or finding.entity_type in {"record_id", "code", "organization", "url"}:
         return None
@@ -151,7 +159,8 @@ def _of_credit(table: Table, index: int) -> EntityType | None:
     if count < 2 or share < 0.2 or len(own) > _SAID:
         return None
     rated = own & WORDS["rated"] and finding.entity_type in {"measure", "category", "flag"}
-    return "financial" if finding.entity_type == "amount" or rated else None
+    paid = finding.entity_type == "amount" and not own & WORDS["priced"]
+    return "financial" if paid or rated else None
 
 
 def _mark(table: Table, index: int) -> EntityType | None:
@@ -163,6 +172,14 @@ def _mark(table: Table, index: int) -> EntityType | None:
     large = found.fractional or (found.high or 0) > _COUNTED or not found.numeric
     called_so = said & WORDS["marked"] if finding.confidence >= DECIDED else finding.rule == NOTHING and large
     return "education" if called_so else None
+
+
+def _studied(table: Table, index: int) -> EntityType | None:
+    """A course, a class or a department is the education of those who stand in a table of pupils or students."""
+    own = parts(table.columns[index])
+    said = {form for word in own for form in (word, *meanings_of(word))}
+    of_kind = table.findings[index].entity_type in {"category", "text", "organization"} and len(own) < 3
+    return "education" if of_kind and said & WORDS["studied"] and _of(table, "students") else None
 
 
 def _marked(found: Profile) -> bool:

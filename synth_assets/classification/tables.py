@@ -76,7 +76,9 @@ class Table:
         about += delivered * (1 + (about < 0))
         about += 3 * (not _PLACED.isdisjoint(parts(self.name)) and "street_address" in self.known)
         both = {"age", "gender"} <= {e for e, points in found.items() if points} and _sexes(self.profiles)
-        return sum(found.values()) + both + about + 0.5 * spoken + 0.5 * min(bodily, 3)
+        if found.keys() == {"health"} and bodily < _BODILY:
+            bodily = 0  # a food has calories, too
+        return sum(found.values()) + both + about + 0.5 * spoken + 0.5 * min(bodily, _BODILY)
 
     @cached_property
     def about_people(self) -> bool:
@@ -91,6 +93,12 @@ class Table:
             for finding, found in zip(self.findings, self.profiles, strict=True)
         )
         return unique and len(self.columns) > 2 and not self.known & _OF_ONE
+
+    @cached_property
+    def lists_animals(self) -> bool:
+        """Whether it is called after animals, and at most a key, a telephone or an address in it is their owner's."""
+        called_so = {word for part in parts(self.name) for word in meanings_of(part)} & _ANIMALS
+        return bool(called_so) and not self.known & (_NEVER_OF_ANIMALS - {"person_id", "phone", "street_address"})
 
     @cached_property
     def of_animals(self) -> bool:
@@ -119,7 +127,8 @@ _ANIMALS = frozenset({
     "kennel", "livestock", "eartag", "horse", "foal", "mare", "stallion", "pig", "sow", "sheep", "ewe", "vet",
     "veterinary", "tier", "vieh", "herde", "animal", "pet", "dog", "puppy", "species", "ganado", "gado", "bovin",
     "bovine", "troupeau", "tiere", "tierart", "zoo", "zwierze", "zwierzeta", "mascota", "haustier", "huisdier",
-    "mammal", "mammals", "bird", "birds", "penguin", "penguins", "rat", "rats", "mice", "mouse", "insect", "insects",
+    "animales", "animals", "animais", "animali", "mammal", "mammals",
+    "bird", "birds", "penguin", "penguins", "rat", "rats", "mice", "mouse", "insect", "insects",
 })  # fmt: skip
 _NEVER_OF_ANIMALS: frozenset[EntityType] = frozenset({
     "person_id", "national_id", "email", "phone", "last_name", "username", "passport", "salary", "street_address",
@@ -139,6 +148,7 @@ def _points(name: str, found: Profile, finding: Finding) -> float:
 
 
 _RECENT = 3  # years
+_BODILY = 3  # columns about a body that nobody is named beside
 
 
 def called(name: str) -> str | None:
@@ -169,10 +179,12 @@ OTHERS = frozenset({
 """Nouns for people beside the one that a row is about."""
 THINGS_TOO: frozenset[EntityType] = QUASI | {
     "street_address", "address_part", "health", "financial", "procedure", "salary", "photo", "phone",
-    "medication", "diagnosis",
+    "medication",
 }  # fmt: skip
 """What may be a thing's as well as a person's: a shop has an address, a car a weight."""
-_OF_A_BODY: frozenset[EntityType] = frozenset({"age", "gender", "health", "date_of_birth", "diagnosis", "medication"})
+_OF_A_BODY: frozenset[EntityType] = frozenset(
+    {"age", "gender", "health", "date_of_birth", "diagnosis", "medication", "ethnicity"}
+)
 _OF_A_PLACE = frozenset(
     {"store", "shop", "branch", "hospital", "airport", "warehouse", "supplier", "vendor", "merchant", "merch"}
     | {"seller", "dealer", "facility", "facilities", "clinic", "school"}
@@ -182,14 +194,14 @@ _OF_A_PLACE = frozenset(
 def somebodys(table: Table, index: int) -> str | None:
     """Why what a column holds is nobody's; None where it is somebody's."""
     entity = table.findings[index].entity_type
+    if entity in _OF_A_BODY and table.lists_animals:
+        return "the table is of animals"
     if entity not in THINGS_TOO:
         return None
     name = parts(table.columns[index])
     whose = entity in PLACE_LIKE and name[0] not in _OF_A_PLACE and kinds(name[0]) == {"PERSON"} and len(name) > 1
     if not table.about_people and entity != "phone" and not (whose and table.points > 0):
         return "the table's other columns speak of no people"
-    if entity in _OF_A_BODY and not _ANIMALS.isdisjoint({w for word in parts(table.name) for w in meanings_of(word)}):
-        return "the table is of animals"
     if entity in PLACE_LIKE and _OF_A_PLACE & set(name):
         return "the name speaks of a thing's place"
     if any("PERSON" in kinds(word) for word in name):

@@ -104,7 +104,7 @@ HOLDS: dict[EntityType, tuple[Case, ...]] = {
     "bic": (("swift_bic", "'DEUTDEFF' || (100 + i)"),),
     "date": (("invoice_date", _DAY), ("created_at", _DAY)),
     "organization": (("company_name", "'Firm ' || i || ' GmbH'"),),
-    "amount": (("unit_price", _MONEY), ("total_amount", _MONEY)),
+    "amount": (("unit_price", _MONEY), ("shipping_cost", _MONEY)),
     "unknown_none": (("zz9", "NULL"),),
 }  # fmt: skip
 """What each type looks like beside a person's name and birth; ``zz9`` is a name that says nothing."""

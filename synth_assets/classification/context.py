@@ -17,7 +17,7 @@ from synth_assets.classification.vocabulary import NAMES, OTHER, EntityType
 _KEYS = frozenset({
     "id", "key", "nr", "no", "number", "num", "uuid", "guid", "unique id", "pk", "index key", "rowguid", "row id",
     "record id", "rec id", "import id", "external id", "ext id", "unique key", "entity id", "global id", "legacy id",
-    "source id", "ma so", "record no", "record number", "identifier", "ident", "oid", "recid", "rowid",
+    "source id", "ma so", "record no", "record number", "identifier", "ident", "oid", "recid", "rowid", "resource id",
 })  # fmt: skip
 _GLOBAL_KEYS = frozenset({"rowguid", "guid", "uuid", "unique id", "unique key", "global id", "oid"})
 _BARE = frozenset({

@@ -123,7 +123,10 @@ _PARTS_OF_TIME = frozenset(
 def _too_few(reading: Reading, found: Profile) -> str | None:
     """Why a noun for people without a word for a key is no key."""
     few = found.values >= 50 and found.distinct <= 5 and not found.numeric
+    flags = found.values >= _A_FEW and found.distinct <= 2 and found.shares["flag"] == 1
     keyed = "id" in reading.phrase.split() or reading.phrase == "a key"
+    if reading.entity_type == "person_id" and flags and not keyed:
+        return "values are flags"
     if reading.entity_type == "person_id" and few and not keyed and found.share("uuid", "numbered", "hash") < 0.5:
         return "there are too few different values for people"
     return None
@@ -168,9 +171,7 @@ def _of_facts(entity: EntityType, found: Profile) -> str | None:
     if entity == "credit_card" and found.share("card", "digits") < 0.3:
         return "values are no card numbers"
     amounts = found.fractional and found.shares["whole"] < 0.5 and (low or 0) >= 0
-    if (entity in {"date", "person_date"} and amounts) or (
-        entity in {"region", "city", "country"} and found.fractional
-    ):
+    if entity in {"date", "person_date", "region", "city", "country"} and amounts:
         return "values are amounts"
     if entity == "person_date" and found.shares["lettered"] > 0.8 and found.shares["date"] < 0.1 and not found.numeric:
         return "values are words"

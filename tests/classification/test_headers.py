@@ -65,6 +65,18 @@ def test_words(header: str, expected: tuple[str, ...]) -> None:
         ("marital_status_id", "marital_status"),
         ("emp_status_id", "record_id"),
         ("КодКлиента", "person_id"),
+        ("pesel_id", "national_id"),
+        ("payout_bank_account_id", "bank_account"),
+        ("id_puesto", "record_id"),
+        ("municipio_id", "city"),
+        ("phone_on_file", "phone"),
+        ("property_manager_name", "person_name"),
+        ("prescribing_physician", "person_name"),
+        ("codiceDiabetologo", "person_id"),
+        ("ulname", "last_name"),
+        ("average_salary", "measure"),
+        ("company_city", "city"),
+        ("employer", "organization"),
     ],
 )
 def test_meaning(header: str, entity_type: EntityType) -> None:
@@ -78,6 +90,21 @@ def test_no_substring_counts(header: str) -> None:
     """`age` in `stage` and `storage`, `name` in `bregename` say nothing."""
     found = {reading.entity_type for reading in readings(header) if reading.weight >= 0.5}
     assert not found & {"age", "email", "gender", "person_name", "last_name", "first_name"}
+
+
+def test_a_total_of_tokens_is_no_secret() -> None:
+    assert readings("access_token")[0].entity_type == "password"
+    assert "password" not in {reading.entity_type for reading in readings("total_tokens")}
+
+
+def test_words_of_care_of_stand_in_their_order() -> None:
+    assert "address_part" in {reading.entity_type for reading in readings("care_of")}
+    assert "address_part" not in {reading.entity_type for reading in readings("type_of_care")}
+
+
+@pytest.mark.parametrize("header", ["iphone", "estate", "another", "price"])
+def test_a_letter_before_a_word_is_no_prefix_of_every_word(header: str) -> None:
+    assert not {"phone", "region", "person_name"} & {reading.entity_type for reading in readings(header)}
 
 
 def test_a_name_torn_apart_is_none() -> None:

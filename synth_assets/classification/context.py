@@ -232,12 +232,15 @@ def _by_neighbours(table: Table, index: int) -> Finding:
     known = sum(other.confidence >= DECIDED for other in table.findings)
     nobodys = not table.about_people and not _pointing(found)
     most = 3 if table.points <= 0 and found.distinct <= _COARSE_VALUES else 2
-    if nobodys and known >= 3 and len(table.columns) <= most * known:
+    few = 2 if table.points < 0 else _KNOWN
+    of_things = table.points <= 0 and known >= few and not _perhaps_somebodys(table, finding, found)
+    if nobodys and (of_things or (known >= 3 and len(table.columns) <= most * known)):
         note = "the table's other columns speak of no people"
         return replace(finding, confidence=0.55, evidence=(*finding.evidence, note), rule="a table without people")
     return finding
 
 
+_KNOWN = 4  # columns that speak of nobody
 _COARSE_VALUES = 20  # so few are nobody's key
 BESIDE_PEOPLE = "values beside people"
 _TOKENS = 0.7
@@ -268,6 +271,22 @@ def _rows_are_people(table: Table) -> bool:
         if finding.entity_type in {"person_id", "national_id", "email"} and finding.confidence >= DECIDED
     ]
     return called(table.name) != "THING" and any(owners) and all(owners)
+
+
+def _perhaps_somebodys(table: Table, finding: Finding, found: Profile) -> bool:
+    """Whether an unknown column of a table of things could be names or a key of people: `zz` of an order's customer.
+
+    Three and more columns of unknown numbers are no keys: they are years, kinds or measures side by side.
+    """
+    if found.distinct < _SEVERAL:
+        return False
+    if not found.numeric:
+        return found.shares["named"] > 0.5 or found.share("digits", "numbered", "uuid", "hash") > 0.5
+    alike = sum(f.rule == NOTHING and p.numeric for f, p in zip(table.findings, table.profiles, strict=True))
+    return finding.rule == NOTHING and not found.fractional and alike < _SIDE_BY_SIDE
+
+
+_SIDE_BY_SIDE = 3
 
 
 def _maybe_a_key(finding: Finding, found: Profile) -> bool:

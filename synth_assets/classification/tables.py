@@ -78,8 +78,8 @@ class Table:
         both = {"age", "gender"} <= {e for e, points in found.items() if points} and _sexes(self.profiles)
         if found.keys() == {"health"} and bodily < _BODILY:
             bodily = 0  # a food has calories, too
-        both += "gender" in self.known and _sexes(self.profiles)
-        return sum(found.values()) + both + about + 0.5 * spoken + 0.5 * min(bodily, _BODILY)
+        seen = "gender" in self.known and _sexes(self.profiles)
+        return sum(found.values()) + both + seen + about + 0.5 * spoken + 0.5 * min(bodily, _BODILY)
 
     @cached_property
     def about_people(self) -> bool:

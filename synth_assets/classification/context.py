@@ -153,7 +153,7 @@ def _row_key(table: Table) -> list[Finding]:
         key = " ".join(word for word in words(name) if len(word) > 1)
         unknown = finding.confidence < DECIDED and not keys
         numbered = finding.rule == NOTHING and found.numeric and not found.fractional and named == "PERSON"
-        bare = key in _KEYS and (not keys or named == "PERSON" or key in _GLOBAL_KEYS)
+        bare = key in _KEYS and (not keys or named == "PERSON" or key in _GLOBAL_KEYS or not repeated)
         nameless = named == "PERSON" and finding.confidence < DECIDED and _keylike(finding, found)
         coded = named == "PERSON" and finding.entity_type == "code" and "code" in meanings_of(key)
         row = (finding.entity_type == "record_id" and (bare or unknown)) or (numbered and bare) or nameless or coded

@@ -199,6 +199,8 @@ def somebodys(table: Table, index: int) -> str | None:
         return "the table is of animals"
     if entity not in THINGS_TOO:
         return None
+    if entity == "medication" and called(table.name) != "THING":
+        return None  # only a catalogue of medicines is nobody's
     name = parts(table.columns[index])
     whose = entity in PLACE_LIKE and name[0] not in _OF_A_PLACE and kinds(name[0]) == {"PERSON"} and len(name) > 1
     if not table.about_people and entity != "phone" and not (whose and table.points > 0):

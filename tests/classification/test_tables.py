@@ -89,3 +89,17 @@ def test_codes_of_people_under_an_unknown_name_are_their_keys() -> None:
     assert found["qzxId"].entity_type == "person_id"
     assert found["qzx"].role != "direct_identifier"
     assert verdicts({"part": "'A' || i", "qzxId": "10000 + i"}, "parts")["qzxId"].role != "direct_identifier"
+
+
+def test_a_second_unique_key_of_people_is_a_key_of_people() -> None:
+    columns = {"id": "i", "case_number": "'K' || 1000 + i * 7", "age": "20 + i % 60", "sex": "['f', 'm'][1 + i % 2]"}
+    assert verdicts(columns, "scores")["id"].role == "direct_identifier"
+    assert verdicts(columns | {"case_number": "'K' || i // 2"}, "scores")["id"].role == "insensitive"
+
+
+def test_medicines_are_nobodys_in_a_catalogue_only() -> None:
+    columns = {"drug_name": "['aspirin', 'insulin'][1 + i % 2]", "price": "i * 1.5", "pack_size": "i % 9"}
+    assert verdicts(columns, "products")["drug_name"].role == "insensitive"
+    assert (
+        verdicts({"taking medicine": "i % 2", "walking": "i % 3 % 2"}, "answers")["taking medicine"].role == "sensitive"
+    )

@@ -27,8 +27,8 @@ import yaml
 
 from benchmarks.classification import is_right, labelled
 from synth_assets.classification import calibration
-from synth_assets.classification.tables import Table
 from synth_assets.classification.evidence import DECIDED
+from synth_assets.classification.tables import Table
 
 EVIDENCE = Path(__file__).with_name("classification_evidence.csv")
 WEIGHTS = Path(__file__).parent.parent / "synth_assets/classification/weights.yaml"

@@ -89,6 +89,11 @@ def test_no_canary_lies_readable_in_the_restricted_zone(demo: tuple[Path, list[s
         assert not [word for word in canaries if word.encode() in content], path
 
 
+BY_CHANCE = 3
+"""An invented social security number is another person's of the demo by chance: both have 900 and more in front, of which
+there are 61 million. Of 2,500 people that happens to .1 on average, to more than three in four of a million runs."""
+
+
 def test_no_direct_identifier_is_published(demo: tuple[Path, list[str], str]) -> None:
     folder, _, terminal = demo
     values = identifiers(folder / "data")
@@ -96,7 +101,7 @@ def test_no_direct_identifier_is_published(demo: tuple[Path, list[str], str]) ->
     for place in (folder / "warehouse" / "published", folder / "warehouse" / "dagster"):
         for path in files(place):
             found = words_of(path) & values
-            assert not found, f"{path} holds {len(found)} raw identifiers"
+            assert len(found) <= BY_CHANCE, f"{path} holds {len(found)} raw identifiers"
     assert not [value for value in values if value in terminal]
 
 

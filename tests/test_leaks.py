@@ -90,7 +90,7 @@ def test_no_canary_lies_readable_in_the_restricted_zone(demo: tuple[Path, list[s
 
 
 BY_CHANCE = 3
-"""An invented social security number is another person's of the demo by chance: both have 900 and more in front, of which
+"""An invented social security number is another person's of the demo by chance: both begin with 900 and more, of which
 there are 61 million. Of 2,500 people that happens to .1 on average, to more than three in four of a million runs."""
 
 
